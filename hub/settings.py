@@ -1,0 +1,106 @@
+"""Every knob of the hub, read from the environment once, at start.
+
+Nothing here opens a connection or a file. Invariant: each setting has one name, one
+default and one unit, and ``Settings()`` fails with a message that names the variable.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from typing_extensions import Annotated
+
+
+class Settings(BaseSettings):
+    """The hub's settings. Durations are seconds, sizes bytes, unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", populate_by_name=True)
+
+    env: Literal["dev", "prod"] = "prod"
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    node: str = Field(default_factory=lambda: socket.gethostname().split(".")[0] or "hub")
+    state: Path = Path(".hub")
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # The document's variables, or one URL that wins over them.
+    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("database_url", "DATABASE_URL"))
+    database_host: str | None = Field(None, validation_alias=AliasChoices("database_host", "DATABASE_HOST"))
+    database_port: int = Field(5432, validation_alias=AliasChoices("database_port", "DATABASE_PORT"))
+    database_name: str = Field("flight_schedule_pro", validation_alias=AliasChoices("database_name", "DATABASE_NAME"))
+    database_user: str | None = Field(None, validation_alias=AliasChoices("database_user", "DATABASE_USER"))
+    database_password: SecretStr | None = Field(None, validation_alias=AliasChoices("database_password", "DATABASE_PASSWORD"))
+    #: A DSN for the feed's own connection, where the other goes through a pooler (LISTEN cannot).
+    feed_database_url: SecretStr | None = None
+    pool_size: int = Field(5, ge=1, le=200)
+    connect_timeout: float = Field(30.0, gt=0)
+    statement_timeout: float = Field(10.0, gt=0)
+
+    # Who issues tokens. Unset in dev: the hub is its own issuer.
+    issuer: str | None = None
+    jwks_url: str | None = None
+    client_ids: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Browser origins other than the hub's own that may open sockets and call the API.
+    origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    # The feed.
+    retention_hours: float = Field(72.0, gt=0)
+    history_bytes: int = Field(32 * 1024 * 1024, ge=0)
+    probe_every: float = Field(5.0, gt=0)
+
+    # Sessions.
+    hello_timeout: float = Field(10.0, gt=0)
+    ping_every: float = Field(25.0, gt=0)
+    pong_timeout: float = Field(8.0, gt=0)
+    slow_after_bytes: int = Field(64 * 1024, ge=1024)
+    slow_timeout: float = Field(15.0, gt=0)
+    max_message: int = Field(16 * 1024, ge=1024)
+    max_watches: int = Field(32, ge=1)
+    max_sockets: int = Field(20_000, ge=1)
+    max_sockets_per_principal: int = Field(64, ge=1)
+    messages_per_second: float = Field(20.0, gt=0)
+    drain_seconds: float = Field(10.0, ge=0)
+
+    @field_validator("client_ids", "origins", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def has_database(self) -> bool:
+        """Whether the environment names a database (else ``hub up`` embeds one)."""
+        return self.database_url is not None or self.database_host is not None
+
+    @cached_property
+    def dsn(self) -> str:
+        """The database's DSN. ``DATABASE_HOST=/dir`` is a socket. Raises ValueError if unset."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        if self.database_host is None:
+            raise ValueError("set DATABASE_URL, or DATABASE_HOST and its companions")
+        who = quote(self.database_user, safe="") if self.database_user else ""
+        if self.database_password is not None:
+            who += ":" + quote(self.database_password.get_secret_value(), safe="")
+        at = f"{who}@" if who else ""
+        name = quote(self.database_name, safe="")
+        if self.database_host.startswith("/"):
+            where = urlencode({"host": self.database_host, "port": self.database_port})
+            return f"postgresql://{at}/{name}?{where}"
+        host = f"[{self.database_host}]" if ":" in self.database_host else self.database_host
+        return f"postgresql://{at}{host}:{self.database_port}/{name}"
+
+    @property
+    def feed_dsn(self) -> str:
+        """Where the feed listens and reads: its own DSN, or the same database directly."""
+        if self.feed_database_url is not None:
+            return self.feed_database_url.get_secret_value()
+        return self.dsn
