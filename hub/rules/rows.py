@@ -1,0 +1,56 @@
+"""How a row is shown: the same members, order and formats wherever it is read.
+
+A REST read, a first picture and a change all pass through :func:`present`, so that "state plus
+changes" equals the state. It decides nothing about who may see the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hub import model
+
+_SHOWN: dict[str, tuple[str, ...]] = {
+    "bookings": tuple(model.Booking.model_fields),
+    "notifications": tuple(model.Notification.model_fields),
+    "users": tuple(model.User.model_fields),
+}
+_TIMES: dict[str, frozenset[str]] = {
+    "bookings": frozenset(
+        {"scheduled_datetime", "rescheduled_to_datetime", "created_at", "updated_at"}
+    ),
+    "notifications": frozenset({"created_at"}),
+    "users": frozenset({"created_at", "updated_at"}),
+}
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def zulu(text: str) -> str:
+    """``to_jsonb``'s ``…+00:00`` as RFC 3339 ``…Z``. The reader's session is in UTC."""
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def moment(text: str) -> datetime:
+    """A timestamptz's JSON text as a datetime; what Python cannot hold becomes its nearest end.
+
+    PostgreSQL's range (manual, 8.5) is wider than Python's: infinities, BC, years above 9999.
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return _FIRST if text.startswith("-") or text.endswith("BC") else _LAST
+
+
+def present(entity: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row as clients see it: documented members, in the model's order, times in ``Z``.
+
+    ``row`` is ``to_jsonb``'s object plus, for a booking, ``student_name`` and ``instructor_name``.
+    """
+    times = _TIMES[entity]
+    return {
+        name: zulu(value) if name in times and (value := row[name]) is not None else row[name]
+        for name in _SHOWN[entity]
+    }

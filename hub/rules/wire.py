@@ -1,0 +1,158 @@
+"""The frames of ``hub.v1``: JSON text in, WebSocket frames out (RFC 6455, section 5.2).
+
+Pure encoding and decoding; nothing is sent from here. Invariant: what many receive is encoded
+once and framed once, and the same bytes go to every socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from websockets.frames import Frame, Opcode
+
+from hub.rules.cursor import Cursor
+
+SUBPROTOCOL = "hub.v1"
+
+Id = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Message(BaseModel):
+    """A frame from a client."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hello(Message):
+    """Who is asking: the first message on every socket."""
+
+    type: Literal["hello"]
+    token: Annotated[str, Field(min_length=1)]
+
+
+class Watch(Message):
+    """Watch a topic under an id of the client's choosing; with a cursor, only what changed since."""
+
+    type: Literal["watch"]
+    id: Id
+    topic: str
+    filter: dict[str, Any] = Field(default_factory=dict)
+    cursor: str | None = None
+
+
+class Unwatch(Message):
+    """Stop a watch."""
+
+    type: Literal["unwatch"]
+    id: Id
+
+
+class Auth(Message):
+    """Renew the token in place."""
+
+    type: Literal["auth"]
+    token: Annotated[str, Field(min_length=1)]
+
+
+class Pong(Message):
+    """The answer to ``ping``."""
+
+    type: Literal["pong"]
+
+
+Incoming = Annotated[Hello | Watch | Unwatch | Auth | Pong, Field(discriminator="type")]
+_incoming: TypeAdapter[Hello | Watch | Unwatch | Auth | Pong] = TypeAdapter(Incoming)
+
+
+class Malformed(Exception):
+    """A message that is not ``hub.v1``: ``str()`` says what is wrong with which member."""
+
+    def __init__(self, text: str, watch: str | None = None) -> None:
+        super().__init__(text)
+        self.watch = watch
+
+
+def read(text: bytes | str) -> Hello | Watch | Unwatch | Auth | Pong:
+    """Parse one client message. Raises Malformed, naming the member at fault."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        raise Malformed("not JSON") from None
+    if not isinstance(value, dict):
+        raise Malformed("not a JSON object")
+    try:
+        return _incoming.validate_python(value)
+    except ValidationError as wrong:
+        named = value.get("id")
+        raise Malformed(
+            faults(wrong, skip=1), named if isinstance(named, str) and len(named) <= 64 else None
+        ) from None
+
+
+def faults(wrong: ValidationError, *, skip: int = 0) -> str:
+    """Every fault in one line, each with its member's JSON Pointer (RFC 6901)."""
+    return "; ".join(
+        f"/{'/'.join(map(str, fault['loc'][skip:]))}: {fault['msg']}"
+        for fault in wrong.errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One unmasked, final text frame."""
+    return Frame(Opcode.TEXT, payload).serialize(mask=False)
+
+
+def dump(message: dict[str, Any]) -> bytes:
+    """A message as JSON text."""
+    return orjson.dumps(message)
+
+
+def now_z(unix: float) -> str:
+    """Unix seconds as RFC 3339 with milliseconds and ``Z``."""
+    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row's fate in a view. ``row`` is encoded JSON, shared by every view that shows it alike."""
+
+    tx: int
+    at: str
+    key: str
+    row: orjson.Fragment | None
+    changed: Sequence[str] = ()
+
+
+def change(view: str, cursor: Cursor, items: Iterable[Item], *, watch: str | None = None) -> bytes:
+    """A ``change``: everything new in one view up to ``cursor``, grouped by transaction.
+
+    ``watch`` addresses a catch-up to one watch; without it, it is for every watch of the view.
+    """
+    transactions: dict[int, dict[str, Any]] = {}
+    for item in items:
+        group = transactions.get(item.tx)
+        if group is None:
+            group = transactions[item.tx] = {"tx": str(item.tx), "at": item.at, "items": []}
+        if item.row is None:
+            shown: dict[str, Any] = {"op": "remove", "key": item.key}
+        else:
+            shown = {"op": "upsert", "key": item.key, "row": item.row}
+            if item.changed:
+                shown["changed"] = item.changed
+        group["items"].append(shown)
+    message: dict[str, Any] = {"type": "change"}
+    if watch is not None:
+        message["id"] = watch
+    message |= {"view": view, "cursor": str(cursor), "transactions": list(transactions.values())}
+    return orjson.dumps(message)
+
+
+def rows(watch: str, page: bytes, *, more: bool) -> bytes:
+    """A ``rows`` page around rows already encoded (a JSON array), so that a picture is encoded once."""
+    tail = b',"more":true}' if more else b',"more":false}'
+    return b'{"type":"rows","id":' + orjson.dumps(watch) + b',"rows":' + page + tail
