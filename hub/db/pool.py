@@ -1,0 +1,157 @@
+"""Connections: how the hub opens them, and the one way it reads and the one way it writes.
+
+No SQL of the schedule and no retries live here. Invariants: every connection speaks UTC under a
+statement timeout; a write is one transaction that names its actor and is known by its transaction
+id only once it is committed; nobody leaves state on a pooled connection (no LISTEN, no session
+locks, no SET without LOCAL), so giving one back costs no round trip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from hub.db import faults
+from hub.errors import HubError
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+#: How long, in seconds, a request waits for a connection of the pool before it is refused.
+WAIT = 5.0
+#: How much longer than the server's own timeout, in seconds, the client waits before it gives up.
+_GRACE = 2.0
+
+
+def whereabouts(dsn: str) -> str:
+    """The host, port and database of a DSN, for people: never its user, password or options."""
+    try:
+        parts = urlsplit(dsn)
+        query = parse_qs(parts.query)
+        host = query.get("host", [parts.hostname or "the local socket"])[0]
+        port = query.get("port", [str(parts.port or 5432)])[0]
+    except ValueError:
+        return "the given URL"
+    name = unquote(parts.path.lstrip("/")) or query.get("dbname", query.get("database", [""]))[0]
+    return f"{host}:{port}/{name}"
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "timeout": settings.connect_timeout,
+        "command_timeout": settings.statement_timeout + _GRACE,
+        "server_settings": {
+            "timezone": "UTC",
+            "application_name": "hub",
+            "statement_timeout": str(max(1, round(settings.statement_timeout * 1000))),
+        },
+    }
+
+
+@asynccontextmanager
+async def _told_plainly(dsn: str) -> AsyncIterator[None]:
+    try:
+        yield
+    except HubError:
+        raise
+    except Exception as error:
+        told = faults.connecting(error, whereabouts(dsn))
+        if told is None:
+            raise
+        # Not "from error": asyncpg's own text may quote the DSN.
+        raise told from None
+
+
+async def connect(dsn: str, *, settings: Settings) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection of its own. Raises Unavailable or Misconfigured, in one plain line."""
+    async with _told_plainly(dsn):
+        return await asyncpg.connect(dsn, **_options(settings))
+
+
+async def open_pool(dsn: str, *, settings: Settings) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool of up to ``settings.pool_size``, one of them open already. Raises as ``connect``."""
+    async with _told_plainly(dsn):
+        return await asyncpg.create_pool(
+            dsn, min_size=1, max_size=settings.pool_size, reset=_reset, **_options(settings)
+        )
+
+
+async def _reset(conn: Connection) -> None:
+    """Nothing: asyncpg has rolled back an open transaction already, and there is no other state."""
+
+
+@dataclass(slots=True)
+class Write:
+    """A write under way: ``conn`` inside its transaction, ``transaction`` once it is committed."""
+
+    conn: Connection
+    #: The id (xid8 as text) under which the change was committed; None if nothing was written.
+    transaction: str | None = None
+
+
+@asynccontextmanager
+async def reading(pool: Pool, *, wait: float = WAIT) -> AsyncIterator[Connection]:
+    """A pooled connection, each statement its own transaction; errors come as ``hub.errors``."""
+    async with _translated(), pool.acquire(timeout=wait) as conn:
+        yield conn
+
+
+@asynccontextmanager
+async def writing(pool: Pool, actor: str | None, *, wait: float = WAIT) -> AsyncIterator[Write]:
+    """One transaction, committed when the block ends and rolled back when it raises.
+
+    ``actor`` is the ``users.id`` on whose behalf it is done; triggers read it as the setting
+    ``hub.actor`` ("" for the system). Raises Conflict, Invalid or Unavailable. One with the code
+    ``contended`` took no effect and may be tried again at once, from the start.
+    """
+    phase = _Phase()
+    async with _translated(phase), pool.acquire(timeout=wait) as conn:
+        transaction = conn.transaction()
+        await transaction.start()
+        try:
+            await conn.execute("SELECT set_config('hub.actor', $1, true)", actor or "")
+            write = Write(conn)
+            yield write
+            xid = await conn.fetchval("SELECT pg_current_xact_id_if_assigned()::text")
+        except BaseException:
+            await _roll_back(conn, transaction)
+            raise
+        phase.committing = True
+        await transaction.commit()
+        write.transaction = xid
+
+
+async def _roll_back(conn: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    # A lost connection has rolled back by itself, and must not hide the error that lost it.
+    if not conn.is_closed():
+        try:
+            await transaction.rollback()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            conn.terminate()
+
+
+@dataclass(slots=True)
+class _Phase:
+    committing: bool = False
+
+
+@asynccontextmanager
+async def _translated(phase: _Phase | None = None) -> AsyncIterator[None]:
+    try:
+        yield
+    except (HubError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        told = faults.translate(error, committing=phase is not None and phase.committing)
+        if told is None:
+            raise
+        raise told from error

@@ -1,0 +1,124 @@
+"""What every test may ask for: a real server, and a database of its own in it.
+
+A test's database is a copy of a template that was migrated (and seeded) once, so it costs tens
+of milliseconds and is nobody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+from pgserver import Server, run
+
+from hub.db.migrations import migrate
+from hub.db.pool import connect, open_pool
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_environment() -> Iterator[None]:
+    """The settings of whoever runs the tests are not the tests'."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(("HUB_", "DATABASE_", "PG")) and not name.startswith("HUB_TEST_"):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def server(_plain_environment: None) -> Iterator[Server]:
+    """The session's PostgreSQL. Whoever stops it starts it again."""
+    server = Server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server: Server) -> str:
+    """The name of a database that every migration was applied to. Never connect to it."""
+    name = server.create(name="template_migrated")
+    run(migrate(server.dsn(name)))
+    return name
+
+
+@pytest.fixture(scope="session")
+def seeded_template(server: Server, migrated_template: str) -> str:
+    """The same, with the development seeds."""
+    from hub.db.seeds import seed
+
+    name = server.create(migrated_template, name="template_seeded")
+    run(seed(server.dsn(name), "dev"))
+    return name
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Callable[..., str]]:
+    """Makes databases: ``database("template0")`` is the DSN of a new one, dropped afterwards."""
+    made = []
+
+    def make(template: str = "template0") -> str:
+        made.append(server.create(template))
+        return server.dsn(made[-1])
+
+    yield make
+    for name in made:
+        server.drop(name)
+
+
+@pytest.fixture
+def dsn(database: Callable[..., str], migrated_template: str) -> str:
+    """A migrated database with no rows."""
+    return database(migrated_template)
+
+
+@pytest.fixture
+def seeded_dsn(database: Callable[..., str], seeded_template: str) -> str:
+    """A migrated database with the development seeds."""
+    return database(seeded_template)
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator[Pool]:
+    """The hub's own pool on ``dsn``."""
+    pool = await open_pool(dsn, settings=Settings())
+    yield pool
+    pool.terminate()
+
+
+@pytest.fixture
+async def conn(dsn: str) -> AsyncIterator[Connection]:
+    """A connection to ``dsn`` as the hub opens them."""
+    conn = await connect(dsn, settings=Settings())
+    yield conn
+    conn.terminate()
+
+
+@pytest.fixture
+async def _every_task_ends() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    # What was cancelled in closing ends at the loop's next turns.
+    for _ in range(100):
+        left = {task for task in asyncio.all_tasks() - before if not task.done()}
+        left.discard(asyncio.current_task())  # type: ignore[arg-type]
+        if not left:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"tasks still running after the test: {left}")
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks(request: pytest.FixtureRequest) -> None:
+    """A test that leaves a task running fails. First made, so it looks last."""
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("_every_task_ends")
