@@ -1,0 +1,124 @@
+"""Carrying a batch to everyone it concerns: the hot path.
+
+Per batch, not per delivery: each view's change is encoded once and framed once, and each sink is
+handed its bytes in one call. No coroutine, no task, nothing awaited. Invariant: when
+:meth:`Delivery.deliver` returns, every live sink has been handed exactly what the batch means to
+its views; a sink that is not live will be caught up from its own cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hub.fanout.judgement import Shown, judge
+from hub.fanout.views import Sink, View, Views
+from hub.identity.directory import Directory
+from hub.rules.event import Batch, Event
+from hub.rules.topics import by_entity
+from hub.rules.wire import Item, change, text_frame
+
+
+class Delivery:
+    """The feed's listener. ``sinks_of`` finds the sinks that belong to a person's id."""
+
+    def __init__(self, views: Views, directory: Directory) -> None:
+        self._views = views
+        self._directory = directory
+        self._sinks: dict[str, set[Sink]] = {}
+        #: Counted for metrics: frames encoded, and frames handed to sinks.
+        self.encoded = 0
+        self.handed = 0
+        #: Called after each batch, for whoever measures.
+        self.after: Callable[[Batch], None] | None = None
+
+    # Who is here.
+
+    def arrive(self, person: str, sink: Sink) -> int:
+        """A sink that belongs to a person; returns how many the person has now."""
+        sinks = self._sinks.setdefault(person, set())
+        sinks.add(sink)
+        return len(sinks)
+
+    def depart(self, person: str, sink: Sink) -> None:
+        """Undo :meth:`arrive`."""
+        sinks = self._sinks.get(person)
+        if sinks is not None:
+            sinks.discard(sink)
+            if not sinks:
+                del self._sinks[person]
+
+    def _everyone(self) -> list[Sink]:
+        return [sink for sinks in self._sinks.values() for sink in sinks]
+
+    # What the feed tells.
+
+    def restart(self, reason: str) -> None:
+        """The stream broke off: whoever is here reads everything anew, with rights as they are now."""
+        for sink in self._everyone():
+            sink.rejudge()
+            sink.restart(None, reason)
+
+    def deliver(self, batch: Batch) -> None:
+        """Hand a batch to everyone it concerns."""
+        touched = self._judge(batch)
+        if touched:
+            self._hand_over(touched, str(batch.end))
+        if self.after is not None:
+            self.after(batch)
+
+    def _judge(self, batch: Batch) -> dict[View, list[Item]]:
+        shown = Shown(self._directory)
+        touched: dict[View, list[Item]] = {}
+        self._rights(batch)
+        for event in batch.events:
+            for topic in by_entity(event.entity):
+                if event.op == "T":
+                    self._truncated(topic.name)
+                    continue
+                for view in self._views.of(topic, event):
+                    if view.live and (item := judge(view, event, shown)) is not None:
+                        touched.setdefault(view, []).append(item)
+        return touched
+
+    def _rights(self, batch: Batch) -> None:
+        """Rights first: what follows in the same batch is judged by them."""
+        for event in batch.events:
+            if event.entity == "users":
+                self._changed_person(event)
+
+    def _changed_person(self, event: Event) -> None:
+        if event.op == "T":
+            concerned = self._everyone()
+        else:
+            assert event.key is not None
+            concerned = list(self._sinks.get(event.key, ()))
+        for sink in concerned:
+            sink.rejudge()
+
+    def _truncated(self, topic: str) -> None:
+        for view in [view for view in self._views if view.topic.name == topic]:
+            for sink in list(view.members):
+                sink.restart(view, "truncated")
+
+    def _hand_over(self, touched: dict[View, list[Item]], cursor: str) -> None:
+        if len(touched) == 1:
+            ((view, items),) = touched.items()
+            # A copy: a sink whose buffer fills takes itself out of the set.
+            sinks = list(view.live)
+            if sinks:
+                frame = text_frame(change(view.id, cursor, items))
+                self.encoded += 1
+                self.handed += len(sinks)
+                for sink in sinks:
+                    sink.push(frame, 1)
+            return
+        owed: dict[Sink, list[bytes]] = {}
+        for view, items in touched.items():
+            if view.live:
+                frame = text_frame(change(view.id, cursor, items))
+                self.encoded += 1
+                for sink in view.live:
+                    owed.setdefault(sink, []).append(frame)
+        for sink, frames in owed.items():
+            self.handed += len(frames)
+            sink.push(frames[0] if len(frames) == 1 else b"".join(frames), len(frames))

@@ -1,0 +1,102 @@
+"""Views, and who has one: a view is a topic and a filter as one class of readers may see it.
+
+Equal views are one object, so whatever concerns them is judged, encoded and framed once. An event
+finds its views by the hooks of its rows, never by walking over sessions.
+Invariant: a sink is in ``live`` exactly while the view's bytes may be handed to it as they come.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from typing import Protocol
+
+from hub.rules.access import Audience
+from hub.rules.event import Columns, Event
+from hub.rules.topics import Filter, Hook, Topic
+
+
+class Sink(Protocol):
+    """Whoever gets a view's frames: on floor 4, a session."""
+
+    def push(self, frames: bytes, changes: int) -> None:
+        """Take encoded frames, ``changes`` of them ``change`` frames. Never waits, never raises."""
+
+    def restart(self, view: View | None, reason: str) -> None:
+        """Read the view (None: every one) anew; ``reason`` is for the client's ``reset``."""
+
+    def rejudge(self) -> None:
+        """Whom the sink belongs to has changed: rights must be judged again, now."""
+
+
+class View:
+    """One view. ``id`` is what ``live`` tells a client and ``change`` names."""
+
+    __slots__ = ("audience", "id", "live", "members", "topic", "within")
+
+    def __init__(self, id: str, topic: Topic, audience: Audience, within: Filter) -> None:
+        self.id = id
+        self.topic = topic
+        self.audience = audience
+        self.within = within
+        self.live: set[Sink] = set()
+        self.members: Counter[Sink] = Counter()
+
+    def matches(self, row: Columns) -> bool:
+        """Whether this view shows the row."""
+        return self.topic.matches(row, self.audience, self.within)
+
+    @property
+    def hook(self) -> Hook:
+        """Where it hangs in the index."""
+        return self.topic.hook(self.audience, self.within)
+
+
+class Views:
+    """All views of this node."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[tuple[str, Audience, Filter], View] = {}
+        self._by_hook: dict[Hook, set[View]] = {}
+        self._numbers = count(1)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __iter__(self) -> Iterator[View]:
+        return iter(self._by_name.values())
+
+    def join(self, sink: Sink, topic: Topic, audience: Audience, within: Filter) -> View:
+        """The view of that name, with ``sink`` among its members (not live yet)."""
+        name = (topic.name, audience, within)
+        view = self._by_name.get(name)
+        if view is None:
+            view = self._by_name[name] = View(f"v{next(self._numbers)}", topic, audience, within)
+            self._by_hook.setdefault(view.hook, set()).add(view)
+        view.members[sink] += 1
+        return view
+
+    def leave(self, sink: Sink, view: View) -> None:
+        """Undo one :meth:`join`; with the last, the sink is out, and with the last sink, the view."""
+        view.members[sink] -= 1
+        if view.members[sink] > 0:
+            return
+        del view.members[sink]
+        view.live.discard(sink)
+        if not view.members:
+            self._by_name.pop((view.topic.name, view.audience, view.within), None)
+            hung = self._by_hook.get(view.hook)
+            if hung is not None:
+                hung.discard(view)
+                if not hung:
+                    del self._by_hook[view.hook]
+
+    def of(self, topic: Topic, event: Event) -> set[View]:
+        """The views of a topic that an event may concern, by its old and its new row."""
+        found: set[View] = set()
+        for row in (event.row, event.before):
+            if row is not None:
+                for hook in topic.hooks(row):
+                    found.update(self._by_hook.get(hook, ()))
+        return found
