@@ -32,6 +32,17 @@ class Running:
     pid: int
     env: str
 
+    @property
+    def alive(self) -> bool:
+        """Whether a process of that id exists, whosever it is: false once its hub is gone."""
+        try:
+            os.kill(self.pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except PermissionError:
+            return True
+        return True
+
 
 def make(state: Path) -> Path:
     """Make the folder (0700) where it is missing; return its absolute path.
@@ -103,25 +114,13 @@ def withdraw(state: Path) -> None:
     (state / "hub.json").unlink(missing_ok=True)
 
 
-def running(state: Path) -> Running | None:
-    """What is up in this folder; None if nothing is, or if the hub that wrote it is gone."""
+def read(state: Path) -> Running | None:
+    """What ``hub.json`` says is up in this folder; None if there is none. It may be stale."""
     path = state / "hub.json"
     try:
         members = json.loads(path.read_text())
-        found = Running(**{field.name: members[field.name] for field in fields(Running)})
+        return Running(**{field.name: members[field.name] for field in fields(Running)})
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
     except PermissionError:
         raise Misconfigured(f"{path} may only be read by who ran `hub up`") from None
-    return found if alive(found.pid) else None
-
-
-def alive(pid: int) -> bool:
-    """Whether a process of this id exists, whosever it is."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
