@@ -1,0 +1,39 @@
+"""Floor 4, the REST door: one file a resource, one registry of typed handlers.
+
+No SQL and no rule of the schedule. ``setup`` mounts it; ``routes_of`` is the same list for whoever
+documents or tests it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from aiohttp import web
+
+from hub.rest import bookings, dev, door, health, notifications, users
+from hub.rest.house import House
+from hub.rest.registry import Route
+
+_RESOURCES = (bookings.routes, notifications.routes, users.routes, health.routes)
+
+
+def routes_of(house: House) -> list[Route]:
+    """Every route of this house; the development ones only where it is its own issuer."""
+    resources = _RESOURCES if house.issuer is None else (*_RESOURCES, dev.routes)
+    return [route for resource in resources for route in resource.all]
+
+
+def setup(app: web.Application, house: House) -> None:
+    """Mount the door: its routes, OPTIONS of each path, and the middleware for errors.
+
+    Call it first: the middleware then answers for whatever is mounted beside it.
+    """
+    app.middlewares.insert(0, door.errors)
+    methods: defaultdict[str, list[str]] = defaultdict(list)
+    for route in routes_of(house):
+        serve = door.serve(house, route)
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            app.router.add_route(method, route.path, serve, expect_handler=door.expect)
+            methods[route.path].append(method)
+    for path, allowed in methods.items():
+        app.router.add_route("OPTIONS", path, door.allow(allowed), expect_handler=door.expect)

@@ -1,0 +1,160 @@
+"""Reading a request: its query, its body and its conditions, each faulted as a whole.
+
+No rights, no database. Invariants: only the hub's errors come out, whatever comes in; all faults
+of a query, and all of a body, are told at once; nothing that was sent is repeated in a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+from urllib.parse import unquote_plus
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
+from pydantic import BaseModel, ValidationError
+
+from hub.errors import Fault, Invalid, Unparsable
+from hub.rest import strict
+from hub.rest.problem import Refused
+
+M = TypeVar("M", bound=BaseModel)
+
+MAX_BODY = 256 * 1024
+#: Seconds for a whole body to arrive.
+BODY_TIMEOUT = 15.0
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+_ENTITY_TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)")?\s*(?:,|$)')
+_SAID = {
+    "missing": "is needed",
+    "extra_forbidden": "is not known here",
+}
+
+
+def query(model: type[M], request: web.Request, many: Collection[str] = ()) -> M:
+    """The query as ``model``; parameters named in ``many`` may repeat, or list with commas."""
+    given: dict[str, Any] = {}
+    faults: list[Fault] = []
+    raw = request.rel_url.raw_query_string
+    for part in raw.split("&") if raw else ():
+        if not part:
+            continue
+        name, _, text = part.partition("=")
+        try:
+            name, text = (unquote_plus(half, errors="strict") for half in (name, text))
+            (name + text).encode()
+        except UnicodeError:
+            raise Unparsable("The query is not UTF-8.") from None
+        if name in many:
+            given.setdefault(name, []).extend(text.split(","))
+        elif name in given:
+            faults.append(Fault(f"?{name}", "is given twice"))
+        elif "\0" in text:
+            faults.append(Fault(f"?{name}", "holds a NUL character"))
+        else:
+            given[name] = text
+    try:
+        found = model.model_validate(given)
+    except ValidationError as error:
+        faults += _faults(error, lambda loc: f"?{loc[0]}" if loc else "?")
+    if faults:
+        raise Invalid("The query asks for what cannot be.", faults=faults)
+    return found
+
+
+async def body(model: type[M], request: web.Request, types: Collection[str]) -> M:
+    """The body as ``model``. Raises Refused (408, 413, 415), Unparsable, Invalid."""
+    _check_type(request, types)
+    value = strict.loads(await _bytes(request))
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        faults = _faults(error, lambda loc: strict.pointer(*loc))
+    raise Invalid("The body asks for what cannot be.", faults=faults)
+
+
+def tags(request: web.Request, header: str, *, weak: bool = False) -> frozenset[str] | None:
+    """The entity tags of ``If-Match`` or ``If-None-Match``; None if absent, {"*"} for any.
+
+    Weak tags count only where ``weak`` (RFC 9110 section 13.1): If-Match compares strongly.
+    Raises Unparsable.
+    """
+    lines = request.headers.getall(header, [])
+    if not lines:
+        return None
+    text = ",".join(lines).strip()
+    if text == "*":
+        return frozenset("*")
+    found, at = set(), 0
+    while at < len(text):
+        if (tag := _ENTITY_TAG.match(text, at)) is None or tag.end() == at:
+            raise Unparsable(f"{header} is not a list of entity tags.")
+        if tag[2] is not None and (weak or not tag[1]):
+            found.add(tag[2])
+        at = tag.end()
+    return frozenset(found)
+
+
+def _check_type(request: web.Request, types: Collection[str]) -> None:
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "deflate"):
+        raise Refused(
+            415,
+            "The body's Content-Encoding is not understood; gzip is.",
+            headers={"Accept-Encoding": "gzip, deflate"},
+        )
+    charset = (request.charset or "utf-8").lower()
+    if (
+        hdrs.CONTENT_TYPE not in request.headers
+        or request.content_type not in types
+        or (charset not in ("utf-8", "utf8"))
+    ):
+        said = " or ".join(types)
+        header = "Accept-Patch" if request.method == "PATCH" else "Accept"
+        raise Refused(415, f"Send {said}, in UTF-8.", headers={header: ", ".join(types)})
+
+
+async def _bytes(request: web.Request) -> bytes:
+    if (request.content_length or 0) > MAX_BODY:
+        raise too_large()
+    found = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            # Decompressed by now, and a little at a time: a bomb is cut off at the limit.
+            async for chunk in request.content.iter_any():
+                found += chunk
+                if len(found) > MAX_BODY:
+                    raise too_large()
+    except TimeoutError:
+        raise Refused(
+            408, "The body did not arrive in time.", headers={"Connection": "close"}
+        ) from None
+    except (RequestPayloadError, HttpProcessingError):
+        raise Unparsable("The body does not follow its own framing or encoding.") from None
+    return bytes(found)
+
+
+def too_large() -> Refused:
+    """A body over MAX_BODY."""
+    return Refused(413, f"A body may have {MAX_BODY} bytes.", code="too-large")
+
+
+def _faults(error: ValidationError, where: Callable[[tuple[str | int, ...]], str]) -> list[Fault]:
+    return [
+        Fault(where(told["loc"]), _said(told))
+        for told in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _said(told: Mapping[str, Any]) -> str:
+    if told["type"] in _SAID:
+        return _SAID[told["type"]]
+    if told["type"] == "value_error":
+        return str(told["ctx"]["error"])
+    said = str(told["msg"])
+    return said[:1].lower() + said[1:]

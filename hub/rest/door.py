@@ -1,0 +1,167 @@
+"""The door: every request in, every answer out, in one place.
+
+The middleware gives each request an id and turns whatever is raised into a problem; a route's
+door reads the request, finds out who asks, calls the handler and dresses its answer. No rule of
+the schedule is here. Invariants: whatever a client sends, the answer is below 500 unless the hub
+itself failed, and then the log has it under the request's id; tokens, keys, query strings and
+bodies reach no log.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from aiohttp import hdrs, web
+
+from hub.errors import Fault, Forbidden, HubError, Invalid
+from hub.rest import asked
+from hub.rest.house import House
+from hub.rest.problem import Refused, from_aiohttp, problem, render
+from hub.rest.registry import Answer, Ask, Nothing, Route
+from hub.rest.who import authenticate
+from hub.rules.access import Principal
+from hub.schedule.once import Key
+from hub.schedule.version import ANY, Expected, version
+
+log = structlog.get_logger("hub.rest")
+
+REQUEST_ID = "X-Request-Id"
+IDEMPOTENCY_KEY = "Idempotency-Key"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NOTHING = Nothing()
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ASKER = web.RequestKey("hub_asker", str)
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Serve) -> web.StreamResponse:
+    """Give the request its id; let nothing out that is not an answer or a problem."""
+    sent = request.headers.get(REQUEST_ID, "")
+    request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
+    began = time.perf_counter()
+    try:
+        answer = await handler(request)
+    except HubError as error:
+        answer = problem(error, request_id)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        answer = problem(from_aiohttp(error), request_id)
+    except ConnectionError:
+        raise  # The client is gone; aiohttp knows.
+    except Exception:
+        log.exception("request failed", request_id=request_id, method=request.method,
+                      path=request.path)  # fmt: skip
+        answer = render(500, "internal", "The hub failed; its log knows the id.", request_id)
+    if not answer.prepared:
+        answer.headers[REQUEST_ID] = request_id
+        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    _tell(request, request_id, answer.status, time.perf_counter() - began)
+    return answer
+
+
+def _tell(request: web.Request, request_id: str, status: int, seconds: float) -> None:
+    quiet = request.method in _SAFE and status < 400
+    tell = log.debug if quiet else log.warning if status >= 500 else log.info
+    tell("request", request_id=request_id, method=request.method, path=request.path, status=status,
+         ms=round(seconds * 1000, 1), who=request.get(ASKER))  # fmt: skip
+
+
+def serve(house: House, route: Route) -> Serve:
+    """The aiohttp handler of a route."""
+
+    async def door(request: web.Request) -> web.StreamResponse:
+        principal = None
+        if route.who is not None:
+            principal = await authenticate(house, request)
+            request[ASKER] = principal.id
+            if principal.role not in route.who:
+                raise Forbidden("This is not for your role to do.")
+        query: Any = _NOTHING
+        if request.query_string or route.query is not Nothing:
+            query = asked.query(route.query, request, route.many)
+        body: Any = _NOTHING
+        if route.body is not Nothing:
+            body = await asked.body(route.body, request, route.types)
+        answer = await route.handler(
+            Ask(
+                house,
+                request.rel_url,
+                request.match_info,
+                query,
+                body,
+                principal,
+                _expected(request) if route.conditional else ANY,
+                _key(request, route, principal, body) if route.once else None,
+            )
+        )
+        return _dress(house, request, answer)
+
+    return door
+
+
+def _expected(request: web.Request) -> Expected:
+    tags = asked.tags(request, hdrs.IF_MATCH)
+    return ANY if tags is None or "*" in tags else Expected(tags)
+
+
+def _key(request: web.Request, route: Route, principal: Principal | None, body: Any) -> Key | None:
+    """The Idempotency-Key, for this principal and this very request."""
+    if (text := request.headers.get(IDEMPOTENCY_KEY)) is None or principal is None:
+        return None
+    if not 1 <= len(text) <= 255 or not text.isascii() or not text.isprintable():
+        why = "is not 1 to 255 printable ASCII characters"
+        raise Invalid(f"{IDEMPOTENCY_KEY} {why}.", faults=[Fault(f"#{IDEMPOTENCY_KEY}", why)])
+    meant = f"{route.method} {request.path}\n{body.model_dump_json()}"
+    return Key(f"{principal.kind}:{principal.id}", text, sha256(meant.encode()).hexdigest())
+
+
+def _dress(house: House, request: web.Request, answer: Answer) -> web.Response:
+    headers = answer.headers
+    headers.setdefault("Cache-Control", "private, no-cache")
+    headers["Vary"] = "Authorization"
+    if answer.snapshot is not None:
+        headers["Hub-Cursor"] = f"{house.feed.epoch}.{answer.snapshot}"
+    if answer.transaction is not None:
+        headers["Hub-Transaction"] = answer.transaction
+    reading = request.method in _SAFE
+    if answer.body is not None and (answer.tagged or (reading and answer.status == 200)):
+        tag = version(answer.body)
+        headers["ETag"] = f'"{tag}"'
+        if reading:
+            known = asked.tags(request, hdrs.IF_NONE_MATCH, weak=True)
+            if known is not None and (tag in known or "*" in known):
+                return web.Response(status=304, headers=headers)
+    if answer.body is None:
+        return web.Response(status=answer.status, headers=headers)
+    headers.setdefault("Content-Type", "application/json")
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+def allow(methods: list[str]) -> Serve:
+    """OPTIONS of a path."""
+    allowed = ", ".join(sorted({*methods, "OPTIONS"}))
+
+    async def options(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=204, headers={"Allow": allowed})
+
+    return options
+
+
+async def expect(request: web.Request) -> web.StreamResponse | None:
+    """``Expect: 100-continue`` (RFC 9110 10.1.1): what is too large is refused before it is sent."""
+    if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+        return problem(Refused(417, "Only 100-continue can be expected."), uuid4().hex)
+    if (request.content_length or 0) > asked.MAX_BODY:
+        return problem(asked.too_large(), uuid4().hex)
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0
+    return None

@@ -1,0 +1,77 @@
+"""What the REST door needs of the house it belongs to: a Protocol, since the house is above.
+
+No code runs here. Invariant: a door asks for nothing that is not named here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from hub.identity.issuer import Issuer
+from hub.identity.tokens import Claims
+from hub.model import Role
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
+
+
+class Feed(Protocol):
+    """The node's feed, as far as a read and a readiness check look at it."""
+
+    @property
+    def epoch(self) -> str:
+        """Which history cursors belong to."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the feed listens and keeps up."""
+
+    @property
+    def why(self) -> str:
+        """What is wrong if it does not; never a secret."""
+
+
+class Person(Protocol):
+    """A row of ``users``, as the directory keeps it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def role(self) -> Role: ...
+    @property
+    def first_name(self) -> str: ...
+    @property
+    def last_name(self) -> str: ...
+
+
+class Directory(Protocol):
+    """Who is known, as of now."""
+
+    async def find(self, sub: str) -> Person | None:
+        """The user of a token's subject; waits for the feed before it says None."""
+
+
+class Verifier(Protocol):
+    """Who believes tokens."""
+
+    async def verify(self, token: str) -> Claims:
+        """Raises Unauthenticated, or Unavailable when the issuer's keys cannot be had."""
+
+
+class House(Protocol):
+    """The house, as this door sees it."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def verifier(self) -> Verifier: ...
+    @property
+    def issuer(self) -> Issuer | None:
+        """The development issuer, where the hub is its own."""

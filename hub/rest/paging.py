@@ -1,0 +1,55 @@
+"""Pages: a place in a list as opaque text, and the link to what comes after it.
+
+Pure. Invariant: a page begins right behind the row its place names, whatever was written in
+between, so nothing is shown twice and nothing that stayed is skipped.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Annotated, Any
+
+from pydantic import Field
+from yarl import URL
+
+from hub.errors import Fault, Invalid
+from hub.rest.registry import Answer
+from hub.schedule.fields import uuid
+from hub.schedule.reading import Page, Place
+from hub.schedule.version import encode
+
+#: ``to_jsonb``'s times, the wide range of PostgreSQL included.
+_TIME = re.compile(
+    r"-?infinity|\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)( BC)?", re.ASCII
+)
+
+Limit = Annotated[int, Field(ge=1, le=100)]
+After = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def read(after: str | None, start: Place) -> Place:
+    """The place that ``after`` names; ``start`` if None. Raises Invalid for what we never wrote."""
+    if after is None:
+        return start
+    try:
+        id, _, time = base64.b64decode(after, altchars=b"-_", validate=True).decode().partition(" ")
+    except ValueError:
+        id = time = ""
+    if not _TIME.fullmatch(time) or uuid(id) is None:
+        raise Invalid(
+            "That page cannot be.", faults=[Fault("?after", "is not from an earlier page")]
+        )
+    return Place(time, id)
+
+
+def answer(page: Page, time: str, url: URL) -> Answer:
+    """A page as it is answered; ``time`` names the member it is ordered by."""
+    told: dict[str, Any] = {"items": page.rows, "next": None}
+    headers = {}
+    if page.more:
+        last = page.rows[-1]
+        place = f"{last['id']} {last[time]}".encode()
+        told["next"] = base64.urlsafe_b64encode(place).decode()
+        headers["Link"] = f'<{url.update_query(after=told["next"]).raw_path_qs}>; rel="next"'
+    return Answer(encode(told), snapshot=page.snapshot, headers=headers)

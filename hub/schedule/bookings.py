@@ -1,0 +1,226 @@
+"""Bookings: who is shown which, and every way to make, change and delete one.
+
+Each write is one transaction: find the row as the asker may see it, lock it, judge rights, version
+and status on what is locked, write. No HTTP, no SQL text. Invariant: a row is never judged in one
+state and written in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from hub.db.pool import Write, reading, writing
+from hub.errors import Conflict, Fault, HubError, Invalid, NotFound, Unavailable
+from hub.rules.access import Principal
+from hub.rules.rows import present, zulu
+from hub.rules.status import MOVES, may_move
+from hub.rules.topics import BookingFilter
+from hub.schedule import once, rights
+from hub.schedule.drafts import BookingDraft, BookingPatch
+from hub.schedule.once import Key, Written
+from hub.schedule.reading import (
+    One,
+    Page,
+    Place,
+    Shown,
+    audience_of,
+    person,
+    read_one,
+    read_page,
+    sql,
+)
+from hub.schedule.version import ANY, Expected, encode
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
+
+_T = TypeVar("_T")
+#: How often a write that PostgreSQL broke off as a deadlock's loser is begun anew. Two bookings
+#: that race for one slot end so: the second look finds the winner's row and is an overlap.
+_TRIES = 3
+_NOBODY = "No such booking, or none of yours."
+
+
+async def page(pool: Pool, who: Principal, within: BookingFilter, after: Place, most: int) -> Page:
+    """The bookings that ``who`` may see and the filter lets through, in order of time and id."""
+    mine = person(audience_of(who, "bookings"))
+    narrow = {
+        "since": within.since,
+        "until": within.until,
+        "status": within.status,
+        "aircraft_id": within.aircraft_id,
+        "airport": within.airport,
+        "after_time": after.time,
+        "after_id": after.id,
+    }
+    somebody = mine or within.student_id or within.instructor_id
+    if somebody is None:
+        return await read_page(pool, "bookings_page", "bookings", most=most, **narrow)
+    return await read_page(
+        pool,
+        "bookings_page_of",
+        "bookings",
+        most=most,
+        person=somebody,
+        student_id=within.student_id,
+        instructor_id=within.instructor_id,
+        **narrow,
+    )
+
+
+async def one(pool: Pool, who: Principal, id: str) -> One:
+    """One booking. Raises NotFound if there is none that ``who`` may see."""
+    return await read_one(
+        pool, "booking", "bookings", id=id, person=person(audience_of(who, "bookings"))
+    )
+
+
+async def create(pool: Pool, who: Principal, draft: BookingDraft, key: Key | None) -> Written:
+    """Make a booking. Raises Forbidden, Invalid naming the fields, Conflict on an overlap."""
+    rights.may_create_booking(who, str(draft.instructor_id))
+    values = draft.model_dump(exclude={"status"})
+
+    async def attempt(write: Write) -> bytes:
+        found = await sql().booking_create(write.conn, **values)
+        if found["row"] is None:
+            raise Invalid("Those two cannot fly together.", faults=_misfits(found))
+        return encode(present("bookings", orjson.loads(found["row"])))
+
+    async def attempt_once() -> Written:
+        async with writing(pool, who.id) as write:
+            if key is not None and (before := await once.earlier(write, key)) is not None:
+                return before
+            shown = await attempt(write)
+            if key is not None:
+                await once.keep(write, key, shown)
+        return Written(shown, write.transaction)
+
+    return await _settled(pool, attempt_once, lambda: (None, values))
+
+
+async def change(
+    pool: Pool, who: Principal, id: str, patch: BookingPatch, expected: Expected = ANY
+) -> Written:
+    """Change a booking. Raises NotFound, Forbidden, Stale, Invalid, Conflict.
+
+    A patch that changes nothing writes nothing and has no transaction.
+    """
+    given = patch.given
+    mine = person(audience_of(who, "bookings"))
+    wanted: Shown = {}
+
+    async def attempt() -> Written:
+        async with writing(pool, who.id) as write:
+            row = await _locked(write, id, mine)
+            rights.may_change_booking(who, row, given)
+            expected.check(row)
+            wanted.update(row, **given)
+            if not may_move(row["status"], wanted["status"]):
+                raise _illegal(row["status"], wanted["status"])
+            if wanted["student_id"] != row["student_id"] or (
+                wanted["instructor_id"] != row["instructor_id"]
+            ):
+                await _check_people(write, wanted)
+            after = await sql().booking_change(
+                write.conn, id=id, patch=orjson.dumps(given).decode()
+            )
+            if after is not None:
+                row = present("bookings", orjson.loads(after))
+        return Written(encode(row), write.transaction if after is not None else None)
+
+    def slot() -> tuple[str, Shown]:
+        when = datetime.fromisoformat(wanted["scheduled_datetime"])
+        return id, {**wanted, "scheduled_datetime": when}
+
+    return await _settled(pool, attempt, slot)
+
+
+async def delete(pool: Pool, who: Principal, id: str, expected: Expected = ANY) -> str | None:
+    """Delete a booking and what hangs on it; the transaction. Raises as ``change``."""
+    async with writing(pool, who.id) as write:
+        row = await _locked(write, id, person(audience_of(who, "bookings")))
+        rights.may_delete_booking(who)
+        expected.check(row)
+        await sql().booking_delete(write.conn, id=id)
+    return write.transaction
+
+
+async def _locked(write: Write, id: str, mine: str | None) -> Shown:
+    text = await sql().booking_locked(write.conn, id=id, person=mine)
+    if text is None:
+        raise NotFound(_NOBODY)
+    return present("bookings", orjson.loads(text))
+
+
+async def _check_people(write: Write, row: Shown) -> None:
+    found = await sql().booking_people(
+        write.conn, student_id=row["student_id"], instructor_id=row["instructor_id"]
+    )
+    if faults := _misfits(found, level=False):
+        raise Invalid("Those two cannot fly together.", faults=faults)
+
+
+def _misfits(found: Any, *, level: bool = True) -> list[Fault]:
+    faults = []
+    if found["student_role"] != "STUDENT":
+        faults.append(Fault("/student_id", "is not a student of this school"))
+    elif level and found["training_level"] is None:
+        faults.append(Fault("/training_level", "is needed: the student has none on record"))
+    if found["instructor_role"] != "INSTRUCTOR":
+        faults.append(Fault("/instructor_id", "is not an instructor of this school"))
+    return faults
+
+
+def _illegal(before: Any, after: Any) -> HubError:
+    onward = ", ".join(sorted(MOVES[before])) or "nothing: it is final"
+    return Conflict(
+        f"A booking that is {before} cannot become {after}; it may become {onward}.",
+        faults=[Fault("/status", f"cannot follow {before}")],
+        code="illegal-move",
+    )
+
+
+async def _settled(
+    pool: Pool,
+    attempt: Callable[[], Awaitable[Written]],
+    slot: Callable[[], tuple[str | None, Shown]],
+) -> Written:
+    """Carry a write through; an overlap is told with the times that are taken."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return await attempt()
+        except Unavailable as error:
+            if error.code != "contended" or not tries_left:
+                raise
+        except Conflict as error:
+            if error.code != "overlap":
+                raise
+            id, wanted = slot()
+            raise Conflict(
+                error.detail, code=error.code, faults=await _taken(pool, id, wanted)
+            ) from None
+    raise AssertionError("unreachable")
+
+
+async def _taken(pool: Pool, id: str | None, wanted: Shown) -> list[Fault]:
+    """What is taken and when, for those who are told that it is; never by whom."""
+    async with reading(pool) as conn:
+        text = await sql().booking_clashes(
+            conn,
+            id=id,
+            aircraft_id=wanted["aircraft_id"],
+            student_id=wanted["student_id"],
+            instructor_id=wanted["instructor_id"],
+            starts=wanted["scheduled_datetime"],
+            duration_minutes=wanted["duration_minutes"],
+        )
+    return [
+        Fault(f"/{what}_id", f"is taken from {zulu(clash['starts'])} to {zulu(clash['ends'])}")
+        for clash in orjson.loads(text)
+        for what in ("aircraft", "instructor", "student")
+        if clash[what]
+    ]

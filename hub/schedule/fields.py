@@ -1,0 +1,85 @@
+"""The fields of what comes in: strict where JSON and RFC 3339 are, and where PostgreSQL must be.
+
+Types only; what a whole row may be is its draft's business. Invariants: nothing is guessed (no
+number for a text, no moment without an offset), and whatever passes fits its column.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+#: RFC 3339 section 5.6, its leap second and its lower case included.
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def uuid(text: str) -> UUID | None:
+    """The UUID that is written there in its usual form, else None."""
+    return UUID(text) if _UUID.fullmatch(text) else None
+
+
+def moment(text: str) -> datetime:
+    """RFC 3339 with an offset, as UTC to the microsecond. Raises ValueError, saying why."""
+    if (found := _MOMENT.fullmatch(text)) is None:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?", text, re.ASCII):
+            raise ValueError("has no offset from UTC; end it with Z or, say, +02:00")
+        if re.search(r"\d \d\d:\d\d$", text):
+            raise ValueError("is not RFC 3339; is that a + that should be %2B?")
+        raise ValueError("is not an RFC 3339 time such as 2030-01-31T15:00:00Z")
+    day, minute, second, fraction, offset = found.groups()
+    leap = second == "60"
+    try:
+        when = datetime.fromisoformat(
+            f"{day}T{minute}:{'59' if leap else second}{(fraction or '')[:7]}{offset.upper()}"
+        ).astimezone(UTC)
+        return when + timedelta(seconds=1) if leap else when
+    except (ValueError, OverflowError):
+        raise ValueError("is no moment of the calendar") from None
+
+
+def _uuid(value: Any) -> UUID:
+    if not isinstance(value, str) or (found := uuid(value)) is None:
+        raise ValueError("is not a UUID")
+    return found
+
+
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("is not a text with an RFC 3339 time")
+    return moment(value)
+
+
+def _flight_time(value: Any) -> datetime:
+    when = _moment(value)
+    if not _EARLIEST <= when < _LATEST:
+        raise ValueError("is not between the years 2000 and 2200")
+    return when
+
+
+def _whole(value: Any) -> Any:
+    # JSON has one kind of number: 60.0 is the integer 60.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_MOMENT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
+
+Id = Annotated[UUID, BeforeValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
+Moment = Annotated[datetime, BeforeValidator(_moment), _MOMENT_SCHEMA]
+#: A moment at which a flight of this school may be.
+FlightTime = Annotated[datetime, BeforeValidator(_flight_time), _MOMENT_SCHEMA]
+#: An ICAO, IATA or local code.
+Airport = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{1,9}$")]
+#: A registration, the N-number with its dash if it has one.
+Aircraft = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{0,49}$")]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Minutes = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=24 * 60)]

@@ -1,0 +1,89 @@
+"""Reading: one statement, its rows as they are shown, and the snapshot they were read in.
+
+No rights are judged here: whose rows are meant is in the statement's WHERE. Invariant: rows and
+snapshot come from one statement, so what changed since the snapshot is all that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from hub.db.pool import reading
+from hub.db.queries import load
+from hub.errors import Forbidden, NotFound
+from hub.rules.access import Audience, Everyone, Principal, audience
+from hub.rules.rows import present
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
+
+Shown = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """A row as it is shown, and the ``pg_current_snapshot()`` text it was read in."""
+
+    row: Shown
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, in order; whether there are more behind the last; and their snapshot."""
+
+    rows: list[Shown]
+    more: bool
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: behind the row with this time (``to_jsonb``'s text) and id."""
+
+    time: str
+    id: str
+
+
+#: Before the first row in ascending order, and in descending order.
+FIRST = Place("-infinity", "00000000-0000-0000-0000-000000000000")
+NEWEST = Place("infinity", "ffffffff-ffff-ffff-ffff-ffffffffffff")
+
+
+def sql() -> Any:
+    """The named queries, as ``await sql().name(conn, …)``. Only their files know them: Any."""
+    return load()
+
+
+def audience_of(who: Principal, topic: str) -> Audience:
+    """As which class of readers ``who`` sees ``topic``. Raises Forbidden if not at all."""
+    if (found := audience(who, topic)) is None:
+        raise Forbidden("This is not for you to see.")
+    return found
+
+
+def person(whose: Audience) -> str | None:
+    """The one whom rows must name to be seen, as the statements take it: None for everyone's."""
+    return None if isinstance(whose, Everyone) else whose.id
+
+
+async def read_one(pool: Pool, query: str, entity: str, **given: Any) -> One:
+    """Run a query that selects ``snapshot`` and ``row``. Raises NotFound, Unavailable."""
+    async with reading(pool) as conn:
+        found: Mapping[str, Any] = await getattr(sql(), query)(conn, **given)
+    if found["row"] is None:
+        raise NotFound("There is nothing here, or nothing for you.")
+    return One(present(entity, orjson.loads(found["row"])), found["snapshot"])
+
+
+async def read_page(pool: Pool, query: str, entity: str, *, most: int, **given: Any) -> Page:
+    """Run a query that selects ``snapshot`` and ``rows``, one row further than asked for."""
+    async with reading(pool) as conn:
+        found: Mapping[str, Any] = await getattr(sql(), query)(conn, most=most + 1, **given)
+    texts = found["rows"]
+    rows = [present(entity, orjson.loads(text)) for text in texts[:most]]
+    return Page(rows, len(texts) > most, found["snapshot"])

@@ -1,0 +1,53 @@
+"""Who may change what: the write side of the access matrix.
+
+Pure: a principal and a row in, a refusal or nothing out. Who may *see* a row is in the WHERE of
+the statement that finds it, so what gets here is visible to whoever asks, and a refusal is
+Forbidden, never NotFound. Invariant: a role that is not named here may do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from hub.errors import Fault, Forbidden
+from hub.rules.access import Principal
+
+#: Who flies is the school's to say.
+_PEOPLE = ("student_id", "instructor_id")
+
+
+def may_create_booking(who: Principal, instructor_id: str) -> None:
+    """An admin any; an instructor their own. Raises Forbidden."""
+    if who.role == "ADMIN":
+        return
+    if who.role != "INSTRUCTOR":
+        raise Forbidden("Only an instructor or an admin makes bookings.")
+    if instructor_id != who.id:
+        raise Forbidden(
+            "An instructor makes bookings only for themselves.",
+            faults=[Fault("/instructor_id", "This is not you.")],
+        )
+
+
+def may_change_booking(who: Principal, row: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """An admin any; an instructor their own, but not whose it is. Raises Forbidden."""
+    if who.role == "ADMIN":
+        return
+    if who.role != "INSTRUCTOR" or row["instructor_id"] != who.id:
+        raise Forbidden("Only the booking's instructor or an admin changes it.")
+    _unless(
+        [name for name in _PEOPLE if name in given and given[name] != row[name]],
+        "Only an admin changes who flies.",
+    )
+
+
+def may_delete_booking(who: Principal) -> None:
+    """An admin only; others cancel. Raises Forbidden."""
+    if who.role != "ADMIN":
+        raise Forbidden("Only an admin deletes bookings; set the status CANCELLED instead.")
+
+
+def _unless(names: Collection[str], why: str) -> None:
+    if names:
+        raise Forbidden(why, faults=[Fault(f"/{name}", why) for name in names])

@@ -1,0 +1,140 @@
+-- Whose: :person is the reader who sees only the rows that name them, null for one who sees all.
+-- Reads give one row, whatever they find: the snapshot they saw and, as JSON text, what is shown.
+
+-- name: bookings_page(since, until, after_time, after_id, status, aircraft_id, airport, most)^
+-- One page of the whole schedule, in order of time.
+SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
+       SELECT (to_jsonb(b) || jsonb_build_object(
+                  'student_name', s.first_name || ' ' || s.last_name,
+                  'instructor_name', i.first_name || ' ' || i.last_name))::text
+         FROM (SELECT * FROM bookings AS b
+                WHERE b.scheduled_datetime >= coalesce(:since::timestamptz, '-infinity')
+                  AND (:until::timestamptz IS NULL OR b.scheduled_datetime < :until)
+                  AND (b.scheduled_datetime, b.id) > (:after_time::text::timestamptz, :after_id::uuid)
+                  AND (:status::text[] IS NULL OR b.status = ANY (:status))
+                  AND (:aircraft_id::text IS NULL OR b.aircraft_id = :aircraft_id)
+                  AND (:airport::text IS NULL OR :airport IN (b.departure_airport, b.arrival_airport))
+                ORDER BY b.scheduled_datetime, b.id
+                LIMIT :most::int) AS b
+         JOIN users AS s ON s.id = b.student_id
+         JOIN users AS i ON i.id = b.instructor_id
+        ORDER BY b.scheduled_datetime, b.id) AS rows;
+
+-- name: bookings_page_of(person, status, since, until, after_time, after_id, student_id, instructor_id, aircraft_id, airport, most)^
+-- One page of the bookings that name somebody. Apart from bookings_page, since its plan starts from
+-- the person: both (student_id, status) and (instructor_id, status) are indexed.
+SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
+       SELECT (to_jsonb(b) || jsonb_build_object(
+                  'student_name', s.first_name || ' ' || s.last_name,
+                  'instructor_name', i.first_name || ' ' || i.last_name))::text
+         FROM (SELECT * FROM bookings AS b
+                WHERE (b.student_id = :person::uuid OR b.instructor_id = :person)
+                  AND b.status = ANY (coalesce(:status::text[],
+                          '{CONFIRMED,AT_RISK,RESCHEDULING,CANCELLED,COMPLETED}'))
+                  AND b.scheduled_datetime >= coalesce(:since::timestamptz, '-infinity')
+                  AND (:until::timestamptz IS NULL OR b.scheduled_datetime < :until)
+                  AND (b.scheduled_datetime, b.id) > (:after_time::text::timestamptz, :after_id::uuid)
+                  AND (:student_id::uuid IS NULL OR b.student_id = :student_id)
+                  AND (:instructor_id::uuid IS NULL OR b.instructor_id = :instructor_id)
+                  AND (:aircraft_id::text IS NULL OR b.aircraft_id = :aircraft_id)
+                  AND (:airport::text IS NULL OR :airport IN (b.departure_airport, b.arrival_airport))
+                ORDER BY b.scheduled_datetime, b.id
+                LIMIT :most::int) AS b
+         JOIN users AS s ON s.id = b.student_id
+         JOIN users AS i ON i.id = b.instructor_id
+        ORDER BY b.scheduled_datetime, b.id) AS rows;
+
+-- name: booking(id, person)^
+SELECT pg_current_snapshot()::text AS snapshot,
+       (SELECT (to_jsonb(b) || jsonb_build_object(
+                   'student_name', s.first_name || ' ' || s.last_name,
+                   'instructor_name', i.first_name || ' ' || i.last_name))::text
+          FROM bookings AS b
+          JOIN users AS s ON s.id = b.student_id
+          JOIN users AS i ON i.id = b.instructor_id
+         WHERE b.id = :id::uuid
+           AND (:person::uuid IS NULL OR :person IN (b.student_id, b.instructor_id))) AS row;
+
+-- name: booking_locked(id, person)$
+-- The row as it is once nobody else is changing it. The names are looked up, not joined: a row that
+-- changed hands while we waited would fall out of the join, but not out of this.
+SELECT (to_jsonb(b) || jsonb_build_object(
+           'student_name', (SELECT first_name || ' ' || last_name FROM users WHERE id = b.student_id),
+           'instructor_name', (SELECT first_name || ' ' || last_name FROM users WHERE id = b.instructor_id)))::text
+  FROM bookings AS b
+ WHERE b.id = :id::uuid
+   AND (:person::uuid IS NULL OR :person IN (b.student_id, b.instructor_id))
+   FOR UPDATE OF b;
+
+-- name: booking_people(student_id, instructor_id)^
+-- What two people are, for a booking that will name them.
+SELECT (SELECT role FROM users WHERE id = :student_id::uuid) AS student_role,
+       (SELECT training_level FROM users WHERE id = :student_id) AS training_level,
+       (SELECT role FROM users WHERE id = :instructor_id::uuid) AS instructor_role;
+
+-- name: booking_create(student_id, instructor_id, training_level, aircraft_id, departure_airport, arrival_airport, departure_latitude, departure_longitude, arrival_latitude, arrival_longitude, scheduled_datetime, duration_minutes)^
+-- Nothing is made unless the student is one, the instructor is one, and a training level is known;
+-- the answer says what the two people are.
+WITH people AS (
+    SELECT (SELECT role FROM users WHERE id = :student_id::uuid) AS student_role,
+           (SELECT role FROM users WHERE id = :instructor_id::uuid) AS instructor_role,
+           coalesce(:training_level::text, (SELECT training_level FROM users WHERE id = :student_id)) AS training_level
+), made AS (
+    INSERT INTO bookings (student_id, instructor_id, aircraft_id, departure_airport, arrival_airport,
+                          departure_latitude, departure_longitude, arrival_latitude, arrival_longitude,
+                          scheduled_datetime, training_level, duration_minutes)
+    SELECT :student_id, :instructor_id, :aircraft_id::text, :departure_airport::text, :arrival_airport::text,
+           :departure_latitude::float8, :departure_longitude::float8, :arrival_latitude::float8, :arrival_longitude::float8,
+           :scheduled_datetime::timestamptz, p.training_level, :duration_minutes::int
+      FROM people AS p
+     WHERE p.student_role = 'STUDENT' AND p.instructor_role = 'INSTRUCTOR' AND p.training_level IS NOT NULL
+    RETURNING *
+)
+SELECT p.*,
+       (SELECT (to_jsonb(b) || jsonb_build_object(
+                   'student_name', s.first_name || ' ' || s.last_name,
+                   'instructor_name', i.first_name || ' ' || i.last_name))::text
+          FROM made AS b
+          JOIN users AS s ON s.id = b.student_id
+          JOIN users AS i ON i.id = b.instructor_id) AS row
+  FROM people AS p;
+
+-- name: booking_change(patch, id)$
+-- RFC 7396 for a flat row: members given replace, null clears, the rest stays. No row comes back when
+-- nothing would change.
+UPDATE bookings AS b
+   SET (student_id, instructor_id, aircraft_id, departure_airport, arrival_airport,
+        departure_latitude, departure_longitude, arrival_latitude, arrival_longitude,
+        scheduled_datetime, status, training_level, duration_minutes) = (
+       SELECT n.student_id, n.instructor_id, n.aircraft_id, n.departure_airport, n.arrival_airport,
+              n.departure_latitude, n.departure_longitude, n.arrival_latitude, n.arrival_longitude,
+              n.scheduled_datetime, n.status, n.training_level, n.duration_minutes
+         FROM jsonb_populate_record(b, :patch::jsonb) AS n)
+ WHERE b.id = :id::uuid
+   AND jsonb_populate_record(b, :patch) IS DISTINCT FROM b
+RETURNING (to_jsonb(b) || jsonb_build_object(
+              'student_name', (SELECT first_name || ' ' || last_name FROM users WHERE id = b.student_id),
+              'instructor_name', (SELECT first_name || ' ' || last_name FROM users WHERE id = b.instructor_id)))::text;
+
+-- name: booking_delete(id)$
+DELETE FROM bookings WHERE id = :id::uuid RETURNING id::text;
+
+-- name: booking_clashes(aircraft_id, instructor_id, student_id, id, starts, duration_minutes)$
+-- Which live bookings hold the aircraft, the instructor or the student in that time, said without
+-- saying who flies: what is held, from when and until when.
+SELECT coalesce(jsonb_agg(to_jsonb(c) - 'id' ORDER BY c.starts, c.id), '[]')::text
+  FROM (SELECT b.id, b.scheduled_datetime AS starts,
+               b.scheduled_datetime + b.duration_minutes * interval '1 minute' AS ends,
+               b.aircraft_id = :aircraft_id::text AS aircraft,
+               b.instructor_id = :instructor_id::uuid AS instructor,
+               b.student_id = :student_id::uuid AS student
+          FROM bookings AS b
+         WHERE (b.aircraft_id = :aircraft_id OR b.instructor_id = :instructor_id OR b.student_id = :student_id)
+           AND b.status IN ('CONFIRMED', 'AT_RISK', 'RESCHEDULING')
+           AND b.id IS DISTINCT FROM :id::uuid
+           AND tsrange(b.scheduled_datetime AT TIME ZONE 'UTC',
+                       (b.scheduled_datetime AT TIME ZONE 'UTC') + b.duration_minutes * interval '1 minute')
+            && tsrange(:starts::timestamptz AT TIME ZONE 'UTC',
+                       (:starts AT TIME ZONE 'UTC') + :duration_minutes::int * interval '1 minute')
+         ORDER BY b.scheduled_datetime, b.id
+         LIMIT 20) AS c;
