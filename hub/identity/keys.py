@@ -26,8 +26,8 @@ from hub.errors import Unauthenticated, Unavailable
 
 log = structlog.get_logger(__name__)
 
-#: Bits of an RSA modulus: below is weak, above only costs time.
-MIN_BITS, MAX_BITS = 2048, 8192
+#: Bits of an RSA modulus and most of its exponent: below is weak, above only costs time.
+MIN_BITS, MAX_BITS, MAX_EXPONENT_BITS = 2048, 8192, 64
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST_BACKOFF = 60.0
@@ -58,7 +58,7 @@ class Keys:
         max_bytes: int = 64 * 1024,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = url
+        self.url = url
         self._host = urlsplit(url).hostname  # all of the URL that a log may see
         self._session = session
         self._refresh_after = refresh_after
@@ -157,7 +157,7 @@ class Keys:
 
     async def _download(self) -> bytes:
         async with self._session.get(
-            self._url,
+            self.url,
             timeout=self._timeout,
             # The keys come from where the operator said, or from nowhere.
             allow_redirects=False,
@@ -219,7 +219,9 @@ def _is_ours(member: dict[str, Any]) -> bool:
 
 def _rsa(member: dict[str, Any]) -> RSAPublicKey | None:
     n, e = _number(member.get("n")), _number(member.get("e"))
-    if n is None or e is None or not MIN_BITS <= n.bit_length() <= MAX_BITS:
+    if n is None or e is None:
+        return None
+    if not MIN_BITS <= n.bit_length() <= MAX_BITS or e.bit_length() > MAX_EXPONENT_BITS:
         return None
     try:
         return RSAPublicNumbers(e, n).public_key()
