@@ -1,8 +1,8 @@
 """The development seeds: a school to look at, put into an empty database or a stale one.
 
-What the rows are is told by the files in ``seeds/`` and decided nowhere here. Invariants: nothing is
-written outside development; the files run in one transaction, so the school is there whole or not
-at all; running them again neither fails nor doubles anything.
+What the rows are is told by the files in ``seeds/`` and decided nowhere here. Invariants: nothing
+is written outside development; the files run in one transaction, so the school is there whole or
+not at all; running them again neither fails nor doubles anything.
 """
 
 from __future__ import annotations
