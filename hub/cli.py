@@ -112,8 +112,7 @@ def up(**given: Any) -> None:
     from hub.banner import command_line
     from hub.up import up
 
-    command = command_line()
-    _run(up(_chosen(given), command=command, say=say, show=click.echo))
+    _run(up(_chosen(given), command=command_line(), say=say, show=click.echo))
 
 
 @main.command()
@@ -125,9 +124,12 @@ def serve(migrate: bool, **given: Any) -> None:
 
     Nothing is embedded and nothing seeded. Any number of these may share a database.
     """
+    from hub import logs
     from hub.up import serve
 
-    _run(serve(_target(given), migrate=migrate, say=say))
+    settings = _target(given)
+    logs.configure(settings)
+    _run(serve(settings, migrate=migrate, say=say))
 
 
 @main.command()
@@ -171,13 +173,14 @@ def token(email: str, **given: Any) -> None:
       curl -H "Authorization: Bearer $(hub token ada@example.com)" localhost:8080/api/v1/me
     """
     from hub.identity.issuer import Issuer, is_own_issuer
+    from hub.target import subject
 
     settings = _target(given)
     if not is_own_issuer(settings):
         raise Misconfigured(
             "the hub issues tokens only in development (HUB_ENV=dev) and where HUB_ISSUER is unset"
         )
-    sub = _run(_subject(settings, email))
+    sub = _run(subject(settings, email))
     click.echo(Issuer.load(settings.state).issue(sub))
 
 
@@ -216,12 +219,28 @@ def psql(arguments: tuple[str, ...], **given: Any) -> None:
 
 @main.command()
 @state_option
-@click.option("--pace", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after this long.")
-@click.option("--seed", type=int, help="The same seed, the same day.")
+@click.option(
+    "--pace",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="At 1 something happens every two seconds, at 100 every 20 ms.",
+)
+@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after so long.")
+@click.option("--seed", type=int, help="The same seed over the same rows plays the same day.")
 def simulate(pace: float, seconds: float | None, seed: int | None, **given: Any) -> None:
-    """Play a day at the school by writing rows as other programs would. HUB_ENV=dev only."""
-    raise NotImplementedError
+    """Play a day at the school until Ctrl-C: a front moves in, flights at risk, choices made.
+
+    It writes rows as other programs would, and tells each happening. Refuses unless HUB_ENV=dev.
+    """
+    from hub.simulate import simulate
+
+    settings = _target(given)
+    play = simulate(
+        settings.dsn, pace=pace, seconds=seconds, seed=seed, report=click.echo, settings=settings
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        _run(play)
 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:
@@ -229,38 +248,9 @@ def _chosen(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _target(given: dict[str, Any]) -> Settings:
-    """The settings for the database in the environment, else for the one `hub up` runs here."""
-    from hub import state
-    from hub.settings import Settings
+    from hub.target import target
 
-    given = _chosen(given)
-    settings = Settings(**given)
-    found = state.read(settings.state)
-    if settings.has_database and (found is None or found.dsn != settings.dsn):
-        return settings
-    if found is None or not (found.alive or settings.has_database):
-        gone = f"the hub that ran in {settings.state} is gone" if found else "no hub is up here"
-        raise Misconfigured(
-            f"{gone}: start one with `hub up`, or name a database in DATABASE_URL"
-            + ("" if found else f" (looked in {settings.state.absolute()})")
-        )
-    known = {"env": found.env} if "env" not in settings.model_fields_set else {}
-    return Settings(**(given | {"database_url": found.dsn} | known))
-
-
-async def _subject(settings: Settings, email: str) -> str:
-    from hub.db.pool import connect
-    from hub.db.queries import load
-
-    queries: Any = load()
-    conn = await connect(settings.dsn, settings=settings)
-    try:
-        sub = await queries.user_sub_by_email(conn, email=email)
-    finally:
-        await conn.close()
-    if sub is None:
-        raise Misconfigured(f"no user has the address {email}")
-    return str(sub)
+    return target(_chosen(given))
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:

@@ -14,10 +14,9 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
-from hub import app, state
+from hub import app, logs, state
 from hub.banner import banner
 from hub.db import embedded, migrations, seeds
 from hub.db.programs import Aborted
@@ -38,12 +37,13 @@ async def up(given: dict[str, Any], *, command: str, say: Say, show: Say) -> Non
     ``say`` gets progress, ``show`` the banner. Raises Misconfigured or Unavailable, in one line.
     """
     settings = Settings(**given)
+    logs.configure(settings)
     signals = Signals(say)
     folder = state.make(settings.state)
     taken = f"another `hub up` (pid {{pid}}) runs in {folder}; stop it, or choose another --state"
     with state.hold(folder / "lock", taken):
         settings = settings.model_copy(update={"state": folder})
-        _check_port(settings.host, settings.port)
+        _check_port(settings)
         with contextlib.suppress(Aborted):
             if settings.has_database:
                 await _up(settings, signals, command, say, show, embedded=False)
@@ -58,18 +58,11 @@ async def up(given: dict[str, Any], *, command: str, say: Say, show: Say) -> Non
 async def serve(settings: Settings, *, migrate: bool, say: Say) -> None:
     """Run a hub on the database the settings name, until a signal."""
     signals = Signals(say)
-    _check_port(settings.host, settings.port)
+    _check_port(settings)
     with contextlib.suppress(Aborted):
         if migrate:
             await signals.unless_stopped(_migrate(settings, say))
-        await signals.until_stopped(
-            app.serve(
-                settings,
-                issuer_dir=_issuer_dir(settings),
-                on_ready=lambda url: say(f"serving {url}"),
-                stop=signals.stop,
-            )
-        )
+        await _serve(settings, signals, lambda url: say(f"serving {url}"))
 
 
 class Signals:
@@ -137,13 +130,21 @@ async def _up(
         state.announce(settings.state, found)
         show(lines(url))
 
-    own = _issuer_dir(settings)
     try:
-        await signals.until_stopped(
-            app.serve(settings, issuer_dir=own, on_ready=ready, stop=signals.stop)
-        )
+        await _serve(settings, signals, ready)
     finally:
         state.withdraw(settings.state)
+
+
+async def _serve(settings: Settings, signals: Signals, ready: Callable[[str], None]) -> None:
+    own = settings.state if is_own_issuer(settings) else None
+    work = app.serve(settings, issuer_dir=own, stop=signals.stop, on_ready=ready)
+    try:
+        await signals.until_stopped(work)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:  # since we looked, another took it
+            raise _cannot_listen(settings, error) from None
+        raise
 
 
 async def _migrate(settings: Settings, say: Say) -> None:
@@ -178,23 +179,22 @@ async def _watch(server: embedded.Embedded, signals: Signals) -> None:
     signals.stop.set()
 
 
-def _check_port(host: str, port: int) -> None:
+def _check_port(settings: Settings) -> None:
     """Raise Misconfigured if the port cannot be had, before anything is started for it."""
+    where = (settings.host, settings.port)
     try:
-        family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, _, _, address = socket.getaddrinfo(*where, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(where)
+            probe.bind(address)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = f"port {port} on {host} is taken; choose another with --port"
-        elif error.errno == errno.EACCES:
-            why = f"port {port} is not for ordinary users; choose one above 1023 with --port"
-        else:
-            why = f"cannot listen on {host}: {error.strerror}"
-        raise Misconfigured(why) from None
+        raise _cannot_listen(settings, error) from None
 
 
-def _issuer_dir(settings: Settings) -> Path | None:
-    """Where the development issuer keeps its key; None where another issues the tokens."""
-    return settings.state if is_own_issuer(settings) else None
+def _cannot_listen(settings: Settings, error: OSError) -> Misconfigured:
+    port, host = settings.port, settings.host
+    if error.errno == errno.EADDRINUSE:
+        return Misconfigured(f"port {port} on {host} is taken; choose another with --port")
+    if error.errno == errno.EACCES:
+        return Misconfigured(f"port {port} needs root; choose one above 1023 with --port")
+    return Misconfigured(f"cannot listen on {host}: {error.strerror}")
