@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 import structlog
@@ -28,8 +29,10 @@ from hub.rules.event import Batch, Event
 
 log = structlog.get_logger("hub.feed")
 
-Connection = asyncpg.Connection[Any]
-Connect = Callable[[], Awaitable[Connection]]
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[Any]
+    Connect = Callable[[], Awaitable[Connection]]
+Reading = Callable[[], AbstractAsyncContextManager[Any]]
 #: What may go wrong with a connection, a server or a network: worth another try, never a crash.
 BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, HubError)
 
@@ -231,6 +234,11 @@ class Feed:
 
     # What others ask of it.
 
+    async def begun(self) -> None:
+        """Wait for the first sight of the database: from then on there is a cursor."""
+        while self._cursor is None:
+            await self._turn.wait()
+
     async def turned(self) -> None:
         """Ask for a read that starts now, and wait until its batch was handed on."""
         # The read under way may have started before the caller's reason to ask; the next has not.
@@ -262,11 +270,11 @@ class Feed:
         if cursor.snapshot.xmin < self._pruned_below:
             raise Gone("retention")
 
-    async def recall(self, cursor: Cursor, conn: Callable[[], Any]) -> None:
+    async def recall(self, cursor: Cursor, reading: Reading) -> None:
         """See to it that :meth:`since` can answer for a client's cursor.
 
         Extends the history backwards by one query for everyone who waits, so a thousand clients
-        coming back after a restart cost a few. ``conn`` is a pool's ``acquire``. Raises Gone.
+        coming back after a restart cost a few. ``reading`` lends a connection. Raises Gone.
         """
         self.honour(cursor)
         await self._reach_or_gone(cursor)
@@ -277,11 +285,11 @@ class Feed:
             async with self._backfilling:
                 self.honour(cursor)
                 while self.since(cursor.snapshot) is None:
-                    await self._backfill(cursor, conn)
+                    await self._backfill(cursor, reading)
         finally:
             self._waiting.remove(cursor.snapshot)
 
-    async def _backfill(self, cursor: Cursor, conn: Callable[[], Any]) -> None:
+    async def _backfill(self, cursor: Cursor, reading: Reading) -> None:
         """Extend the history back to the oldest cursor that waits and is not known to be too far."""
         start, far = self._history.start, self._too_far
         if start is None or (far is not None and covers(cursor.snapshot, far)):
@@ -290,7 +298,7 @@ class Feed:
         for snapshot in self._waiting:
             if covers(snapshot, oldest) and (far is None or not covers(snapshot, far)):
                 oldest = snapshot
-        async with conn() as held:
+        async with reading() as held:
             try:
                 found = await backfill(
                     held, oldest, Cursor(cursor.epoch, start), self._number, self._limits.flood

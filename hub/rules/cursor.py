@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 #: xid8 is 64 bits and 0 to 2 are reserved; PostgreSQL writes at most 20 digits.
 _MAX_XID = 2**64 - 1
@@ -51,7 +52,7 @@ def parse(text: str) -> Snapshot:
     if not 0 < xmin <= xmax <= _MAX_XID:
         raise ValueError("not a snapshot: xmin and xmax out of order")
     # The list is ascending in PostgreSQL's own output and input; a repeat is tolerated there.
-    if any(a > b for a, b in zip(listed, listed[1:], strict=False)):
+    if any(a > b for a, b in pairwise(listed)):
         raise ValueError("not a snapshot: xip not ascending")
     if listed and not (xmin <= listed[0] and listed[-1] < xmax):
         raise ValueError("not a snapshot: xip outside xmin and xmax")

@@ -50,7 +50,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All events that became visible after ``start`` and up to ``end``, in an order that is each row's own."""
+    """All events that became visible after ``start`` and up to ``end``, in each row's own order."""
 
     start: Snapshot
     end: Cursor

@@ -72,7 +72,9 @@ class BookingFilter(Filter):
     student_id: UUID | None = None
     instructor_id: UUID | None = None
     aircraft_id: Text | None = None
-    airport: Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=r"^[^\x00]*$")] | None = None
+    airport: (
+        Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=r"^[^\x00]*$")] | None
+    ) = None
     status: Statuses | None = None
 
     @model_validator(mode="after")

@@ -15,8 +15,6 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from websockets.frames import Frame, Opcode
 
-from hub.rules.cursor import Cursor
-
 SUBPROTOCOL = "hub.v1"
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]
@@ -94,10 +92,10 @@ def read(text: bytes | str) -> Hello | Watch | Unwatch | Auth | Pong:
         ) from None
 
 
-def faults(wrong: ValidationError, *, skip: int = 0) -> str:
-    """Every fault in one line, each with its member's JSON Pointer (RFC 6901)."""
+def faults(wrong: ValidationError, *, skip: int = 0, under: str = "") -> str:
+    """Every fault in one line, each with its member's JSON Pointer (RFC 6901) below ``under``."""
     return "; ".join(
-        f"/{'/'.join(map(str, fault['loc'][skip:]))}: {fault['msg']}"
+        f"{under}/{'/'.join(map(str, fault['loc'][skip:]))}: {fault['msg']}"
         for fault in wrong.errors(include_url=False, include_context=False, include_input=False)
     )
 
@@ -128,7 +126,7 @@ class Item:
     changed: Sequence[str] = ()
 
 
-def change(view: str, cursor: Cursor, items: Iterable[Item], *, watch: str | None = None) -> bytes:
+def change(view: str, cursor: str, items: Iterable[Item], *, watch: str | None = None) -> bytes:
     """A ``change``: everything new in one view up to ``cursor``, grouped by transaction.
 
     ``watch`` addresses a catch-up to one watch; without it, it is for every watch of the view.
@@ -148,7 +146,7 @@ def change(view: str, cursor: Cursor, items: Iterable[Item], *, watch: str | Non
     message: dict[str, Any] = {"type": "change"}
     if watch is not None:
         message["id"] = watch
-    message |= {"view": view, "cursor": str(cursor), "transactions": list(transactions.values())}
+    message |= {"view": view, "cursor": cursor, "transactions": list(transactions.values())}
     return orjson.dumps(message)
 
 

@@ -1,0 +1,167 @@
+"""The house: everything put together, in one place.
+
+No rules here, only which part gets which. Invariant: what is started is stopped, in reverse, and
+a hub that stops tells its clients when to come back before it lets them go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import asyncpg
+import structlog
+from aiohttp import web
+
+from hub import live, rest
+from hub import web as pages
+from hub.db.pool import connect, open_pool
+from hub.fanout.delivery import Delivery
+from hub.fanout.pictures import Pictures
+from hub.fanout.views import Views
+from hub.feed import Feed, retention
+from hub.feed.doorbell import Pace
+from hub.feed.feed import Limits
+from hub.identity.directory import Directory
+from hub.identity.issuer import Issuer, own_jwks_url
+from hub.identity.tokens import Verifier, verifier_for
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
+
+log = structlog.get_logger("hub")
+
+#: More than this, and asyncio accepts in bursts that fragment memory.
+BACKLOG = 128
+#: How long ``serve`` waits for the first sight of the database's history, seconds.
+FIRST_SIGHT = 30.0
+
+
+@dataclass
+class House:
+    """One running hub's parts; the doors see what their own Protocols name."""
+
+    settings: Settings
+    pool: Pool
+    feed: Feed
+    directory: Directory
+    verifier: Verifier
+    issuer: Issuer | None
+    gate: live.Gate
+    url: str
+    #: Set when a task that should run as long as the hub has died: the hub must not pretend to live.
+    died: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def noted(self, task: asyncio.Task[None]) -> None:
+        """One of the hub's own tasks is over."""
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of the hub died", task=task.get_name(), exc_info=task.exception())
+            self.died.set()
+
+
+@contextlib.asynccontextmanager
+async def open_house(
+    settings: Settings, *, issuer_dir: Path | None = None, pace: Pace | None = None
+) -> AsyncIterator[House]:
+    """A hub serving on ``settings.host`` and ``settings.port`` (0: any), until the block ends.
+
+    ``issuer_dir`` holds the development issuer's key; None: tokens are another issuer's. Raises
+    Unavailable, Misconfigured, or OSError for a port that is taken.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        sock = _bind(settings.host, settings.port)
+        stack.callback(sock.close)
+        port = sock.getsockname()[1]
+        pool = await open_pool(settings.dsn, settings=settings)
+        stack.callback(pool.terminate)
+        client = await stack.enter_async_context(aiohttp.ClientSession())
+        issuer = Issuer.load(issuer_dir) if issuer_dir is not None else None
+        verifier = verifier_for(
+            settings, own_jwks_url=own_jwks_url(port) if issuer else None, session=client
+        )
+        stack.push_async_callback(verifier.close)
+
+        directory, views = Directory(), Views()
+        delivery = Delivery(views, directory)
+        feed = _feed(settings, delivery, directory, pace)
+        directory.follow(feed.turned)
+        pictures = Pictures(pool)
+        stack.push_async_callback(pictures.close)
+        gate = live.Gate(settings, pool, feed, directory, verifier, views, delivery, pictures)
+        stack.push_async_callback(gate.close)
+        host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        house = House(settings, pool, feed, directory, verifier, issuer, gate, url)
+
+        for name, work in (
+            ("feed", feed.run()),
+            ("wheel", gate.wheel.run()),
+            ("retention", retention.run(pool, settings.retention_hours)),
+        ):
+            task = asyncio.create_task(work, name=name)
+            task.add_done_callback(house.noted)
+            stack.push_async_callback(_stop, task)
+        runner = web.AppRunner(_doors(house), access_log=None, handle_signals=False)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, sock, backlog=BACKLOG).start()
+        stack.push_async_callback(live.drain, gate, settings.drain_seconds)
+        yield house
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def _feed(settings: Settings, delivery: Delivery, directory: Directory, pace: Pace | None) -> Feed:
+    async def dial() -> asyncpg.Connection[asyncpg.Record]:
+        return await connect(settings.feed_dsn, settings=settings)
+
+    return Feed(
+        dial,
+        delivery,
+        replicas=(directory,),
+        pace=pace or Pace(probe=settings.probe_every),
+        limits=Limits(history=settings.history_bytes),
+    )
+
+
+def _doors(house: House) -> web.Application:
+    app = web.Application()
+    rest.setup(app, house)  # first: its middleware answers for the others' refusals
+    live.setup(app, house.gate)
+    pages.setup(app, house)
+    return app
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def serve(
+    settings: Settings,
+    *,
+    issuer_dir: Path | None,
+    stop: asyncio.Event,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until ``stop`` is set, then drain. ``on_ready`` gets the URL once the feed has begun.
+
+    Raises as :func:`open_house`, and whatever a task of the hub's own died of.
+    """
+    async with open_house(settings, issuer_dir=issuer_dir) as house:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SIGHT):
+                await house.feed.begun()
+        if on_ready is not None:
+            on_ready(house.url)
+        await stop.wait()

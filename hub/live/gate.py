@@ -1,0 +1,78 @@
+"""What every session of this node shares: the parts it works with and the limits it keeps.
+
+Nothing but references and counts. Invariant: ``sessions`` holds exactly the open sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hub.db.pool import reading
+from hub.fanout.delivery import Delivery
+from hub.fanout.pictures import Pictures
+from hub.fanout.views import Views
+from hub.feed import Feed
+from hub.identity.directory import Directory
+from hub.identity.tokens import Verifier
+from hub.live.wheel import Wheel
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
+    from hub.live.session import Session
+
+
+@dataclass
+class Gate:
+    """The live floor's shared parts, put together by the house."""
+
+    settings: Settings
+    pool: Pool
+    feed: Feed
+    directory: Directory
+    verifier: Verifier
+    views: Views
+    delivery: Delivery
+    pictures: Pictures
+    sessions: set[Session] = field(default_factory=set)
+    #: Sessions that have not said hello yet, with the moment (loop time) at which it is too late.
+    arriving: dict[Session, float] = field(default_factory=dict)
+    #: Sessions that are closing or whose peer does not read: to be looked at every second.
+    troubled: set[Session] = field(default_factory=set)
+    draining: bool = False
+    wheel: Wheel = field(init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.wheel = Wheel(self)
+
+    def lend(self) -> AbstractAsyncContextManager[Any]:
+        """A pooled connection for the feed's backfill."""
+        return reading(self.pool)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that ends by itself: a hello, the start of a watch. Never per delivery."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """Cancel what still runs."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def now(self) -> float:
+        """Monotonic seconds, for deadlines."""
+        return asyncio.get_running_loop().time()
+
+    def clock(self) -> float:
+        """Unix seconds, for what is told to clients and for tokens."""
+        return time.time()
