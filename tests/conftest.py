@@ -20,6 +20,8 @@ from hub.db.migrations import migrate
 from hub.db.pool import connect, open_pool
 from hub.settings import Settings
 
+pytest_plugins = ("running",)
+
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
