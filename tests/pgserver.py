@@ -73,6 +73,9 @@ class Server:
         )
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
+        # One user who needs a password; everybody else is trusted.
+        access = self.data / "pg_hba.conf"
+        access.write_text(f"local all locked scram-sha-256\n{access.read_text()}")
         with (self.data / "postgresql.auto.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
             file.write(f"unix_socket_directories = '{self.data}'\n")

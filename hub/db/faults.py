@@ -7,7 +7,9 @@ not the input's, the schedule's or the network's doing is left alone, so that a 
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import asyncpg
 from asyncpg.exceptions import InterfaceError
@@ -31,18 +33,21 @@ _SENTENCES = {
 }
 _SUFFIXES = ("_check", "_fkey", "_key")
 
-#: The server cannot serve just now: class 08 (connection), 53 (resources) and these.
-_PASSING = {
+#: The connection is gone with whatever it was doing.
+_LOST = ("08", "57P01", "57P02", "57P03")
+#: The server cannot serve just now: those, resources (53), a changed password or name (28, 3D).
+_PASSING = (
+    *_LOST,
+    "53",
+    "28",
+    "3D",
     "25P02",  # the transaction was aborted by an error that was already told
     "25006",  # read only: a standby, or a primary stepping down
     "25P03",  # idle in transaction for too long
     "57014",  # cancelled, as by statement_timeout
-    "57P01",  # shut down by an administrator
-    "57P02",  # crash of another backend
-    "57P03",  # starting up
     "57P05",  # idle session timeout
     "55P03",  # lock not available
-}
+)
 _CONTENDED = {"40001", "40P01"}  # serialization failure, deadlock: the same again will do
 
 
@@ -52,30 +57,53 @@ def pointer(constraint: str | None, table: str | None) -> str:
         return ""
     if constraint in _POINTERS:
         return _POINTERS[constraint]
+    if constraint == f"{table}_pkey":
+        return "/id"
     for suffix in _SUFFIXES:
         if table and constraint.startswith(f"{table}_") and constraint.endswith(suffix):
             return "/" + constraint[len(table) + 1 : -len(suffix)]
     return ""
 
 
-def translate(error: BaseException, *, committing: bool = False) -> HubError | None:
+@dataclass(slots=True)
+class Phase:
+    """How far a transaction has come: ``committing`` once the answer to COMMIT is awaited."""
+
+    committing: bool = False
+
+
+@contextmanager
+def translated(phase: Phase | None = None) -> Iterator[None]:
+    """Around code that does nothing but use the database: its errors leave as ``hub.errors``.
+
+    An error of our own making passes through as it is.
+    """
+    try:
+        yield
+    except HubError:
+        raise
+    except Exception as error:
+        told = translate(error, committing=phase is not None and phase.committing)
+        if told is None:
+            raise
+        raise told from error
+
+
+def translate(error: Exception, *, committing: bool = False) -> HubError | None:
     """The hub's error for ``error``, or None if it is nobody's fault but ours.
 
-    ``committing`` says that the answer to a COMMIT was being awaited: if the connection is lost
-    then, nobody knows whether the write took place.
+    ``committing``: if the connection is lost then, nobody knows whether the write took place.
     """
-    if isinstance(error, asyncpg.PostgresError):
-        told = _from_server(error)
-        if told is not None:
-            return told
-    if not _is_network(error):
-        return None
-    if committing:
+    if committing and _is_lost(error):
         return Unavailable(
             "The database was lost while it was confirming the change; look whether it took place.",
             code="unknown-outcome",
         )
-    return Unavailable("The database cannot be reached just now.")
+    if isinstance(error, asyncpg.PostgresError):
+        return _from_server(error)
+    if _is_lost(error):
+        return Unavailable("The database cannot be reached just now.")
+    return None
 
 
 def _from_server(error: asyncpg.PostgresError) -> HubError | None:
@@ -108,9 +136,10 @@ def _from_server(error: asyncpg.PostgresError) -> HubError | None:
         return Unavailable(
             "Another change came in between; try again.", retry_after=0.1, code="contended"
         )
-    if state in _PASSING or state[:2] in ("08", "53"):
+    if state.startswith(_PASSING):
         return Unavailable("The database cannot answer just now.")
-    if state[:2] == "22":
+    # asyncpg tells what it could not encode as class 22 too; a wrong type is our doing.
+    if state.startswith("22") and not isinstance(error.__cause__, TypeError):
         return _invalid("", "A value is outside what the database can hold.")
     return None
 
@@ -119,15 +148,18 @@ def _invalid(where: str, sentence: str) -> Invalid:
     return Invalid(sentence, faults=(Fault(where, sentence),))
 
 
-def _is_network(error: BaseException) -> bool:
-    # asyncpg tells a connection that died under it as InterfaceError, and misuse of its API too;
-    # only the text tells them apart.
+def _is_lost(error: Exception) -> bool:
+    """Whether the connection is gone, or never came to be, or has not answered in time."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_LOST)
+    # asyncpg tells a connection that died as InterfaceError, and misuse of its API too; only the
+    # text tells them apart.
     if isinstance(error, InterfaceError):
-        return "closed" in str(error) or "terminated" in str(error)
-    return isinstance(error, (OSError, asyncio.TimeoutError, EOFError))
+        return "is closed" in str(error) or "is closing" in str(error)
+    return isinstance(error, (OSError, EOFError))  # TimeoutError is an OSError
 
 
-def connecting(error: BaseException, where: str) -> HubError | None:
+def connecting(error: Exception, where: str) -> HubError | None:
     """The hub's error for a failed attempt to connect to ``where``; None as in ``translate``.
 
     Waiting helps against an unreachable or busy server (Unavailable); nothing but another
@@ -146,8 +178,9 @@ def connecting(error: BaseException, where: str) -> HubError | None:
             return Unavailable(f"The database at {where} is starting up or shutting down.")
         case asyncpg.ClientConfigurationError() | ValueError():
             return Misconfigured("The database URL cannot be read.")
-    if isinstance(error, asyncio.TimeoutError):
-        return Unavailable(f"The database at {where} does not answer.")
-    if isinstance(error, (OSError, asyncpg.PostgresConnectionError)):
-        return Unavailable(f"The database at {where} cannot be reached.")
+        case TimeoutError():
+            return Unavailable(f"The database at {where} does not answer.")
+        case OSError() | asyncpg.PostgresConnectionError():
+            why = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            return Unavailable(f"The database at {where} cannot be reached: {why}.")
     return translate(error)

@@ -21,7 +21,7 @@ import asyncpg
 from hub.db import faults
 from hub.db.files import migrations_dir
 from hub.db.pool import connect
-from hub.errors import Misconfigured
+from hub.errors import Misconfigured, Unavailable
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ async def migrate(
     """
     files = _files(folder or migrations_dir())
     async with _connection(where, settings) as conn:
+        await _check_version(conn)
         missing = _missing(files, await _ledger(conn))
         return [file.name for file in missing if await _apply(conn, file)]
 
@@ -107,14 +108,21 @@ async def current(conn: Connection) -> bool:
 async def _connection(
     where: str | Connection, settings: Settings | None
 ) -> AsyncIterator[Connection]:
-    if not isinstance(where, str):
-        yield where
-        return
-    conn = await connect(where, settings=settings or Settings())
-    try:
-        yield conn
-    finally:
-        await conn.close()
+    with faults.translated():
+        if not isinstance(where, str):
+            yield where
+            return
+        conn = await connect(where, settings=settings or Settings())
+        try:
+            yield conn
+        finally:
+            await conn.close()
+
+
+async def _check_version(conn: Connection) -> None:
+    version = conn.get_server_version()
+    if version < (14,):
+        raise Misconfigured(f"PostgreSQL 14 or newer is needed; this is {version.major}.")
 
 
 async def _ledger(conn: Connection) -> dict[str, tuple[str, datetime]]:
@@ -161,9 +169,10 @@ async def _apply(conn: Connection, file: _File) -> bool:
                 file.checksum,
             )
     except asyncpg.PostgresError as error:
-        if error.sqlstate is None or error.sqlstate[:2] in ("08", "57"):
-            raise faults.translate(error) or error from error
-        raise Misconfigured(f"{file.name}: {_line(error, file)}{error.message}") from error
+        said = f"{file.name}: {_line(error, file)}{error.message or error}"
+        if isinstance(faults.translate(error), Unavailable):  # nothing is wrong with the file
+            raise Unavailable(said) from error
+        raise Misconfigured(said) from error
     return True
 
 

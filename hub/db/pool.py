@@ -8,9 +8,8 @@ locks, no SET without LOCAL), so giving one back costs no round trip.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from hub.db import faults
+from hub.db.faults import Phase, connecting, translated
 from hub.errors import HubError
 from hub.settings import Settings
 
@@ -64,7 +63,7 @@ async def _told_plainly(dsn: str) -> AsyncIterator[None]:
     except HubError:
         raise
     except Exception as error:
-        told = faults.connecting(error, whereabouts(dsn))
+        told = connecting(error, whereabouts(dsn))
         if told is None:
             raise
         # Not "from error": asyncpg's own text may quote the DSN.
@@ -101,8 +100,9 @@ class Write:
 @asynccontextmanager
 async def reading(pool: Pool, *, wait: float = WAIT) -> AsyncIterator[Connection]:
     """A pooled connection, each statement its own transaction; errors come as ``hub.errors``."""
-    async with _translated(), pool.acquire(timeout=wait) as conn:
-        yield conn
+    with translated():
+        async with pool.acquire(timeout=wait) as conn:
+            yield conn
 
 
 @asynccontextmanager
@@ -113,45 +113,26 @@ async def writing(pool: Pool, actor: str | None, *, wait: float = WAIT) -> Async
     ``hub.actor`` ("" for the system). Raises Conflict, Invalid or Unavailable. One with the code
     ``contended`` took no effect and may be tried again at once, from the start.
     """
-    phase = _Phase()
-    async with _translated(phase), pool.acquire(timeout=wait) as conn:
-        transaction = conn.transaction()
-        await transaction.start()
-        try:
-            await conn.execute("SELECT set_config('hub.actor', $1, true)", actor or "")
-            write = Write(conn)
-            yield write
-            xid = await conn.fetchval("SELECT pg_current_xact_id_if_assigned()::text")
-        except BaseException:
-            await _roll_back(conn, transaction)
-            raise
-        phase.committing = True
-        await transaction.commit()
-        write.transaction = xid
+    phase = Phase()
+    with translated(phase):
+        async with pool.acquire(timeout=wait) as conn:
+            transaction = conn.transaction()
+            await transaction.start()
+            try:
+                await conn.execute("SELECT set_config('hub.actor', $1, true)", actor or "")
+                write = Write(conn)
+                yield write
+                xid = await conn.fetchval("SELECT pg_current_xact_id_if_assigned()::text")
+            except BaseException:
+                await _roll_back(transaction)
+                raise
+            phase.committing = True
+            await transaction.commit()
+            write.transaction = xid
 
 
-async def _roll_back(conn: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    # A lost connection has rolled back by itself, and must not hide the error that lost it.
-    if not conn.is_closed():
-        try:
-            await transaction.rollback()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            conn.terminate()
-
-
-@dataclass(slots=True)
-class _Phase:
-    committing: bool = False
-
-
-@asynccontextmanager
-async def _translated(phase: _Phase | None = None) -> AsyncIterator[None]:
-    try:
-        yield
-    except (HubError, asyncio.CancelledError):
-        raise
-    except Exception as error:
-        told = faults.translate(error, committing=phase is not None and phase.committing)
-        if told is None:
-            raise
-        raise told from error
+async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:
+    # A lost connection has rolled back by itself, and must not hide the error that lost it; one
+    # that is not lost is rolled back once more when the pool takes it back.
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        await transaction.rollback()

@@ -26,7 +26,9 @@ def read(folder: Path) -> Queries:
     twice = sorted(name for name, times in names.items() if times > 1)
     if twice:
         raise ValueError(f"queries named twice in {folder.name}: {', '.join(twice)}")
-    queries: Queries = aiosql.from_path(folder, "asyncpg", encoding="utf-8")
+    queries: Queries = aiosql.from_path(
+        folder, "asyncpg", encoding="utf-8", mandatory_parameters=False
+    )
     return queries
 
 
