@@ -36,3 +36,10 @@ def read(folder: Path) -> Queries:
 def load() -> Queries:
     """The hub's queries, as ``await load().name(conn, argument=...)``."""
     return read(queries_dir())
+
+
+@cache
+def text(name: str) -> str:
+    """One query's SQL, with ``$1`` and so on in the order of first use, for asyncpg itself."""
+    sql: str = getattr(load(), name).sql
+    return sql

@@ -19,7 +19,7 @@ import asyncpg
 import orjson
 
 from hub.db.pool import reading
-from hub.db.queries import load
+from hub.db.queries import text
 from hub.errors import Invalid
 from hub.fanout.views import View
 from hub.rules.access import Person
@@ -140,7 +140,7 @@ async def _bookings(conn: Connection, views: Sequence[View]) -> Sequence[asyncpg
     within = [view.within for view in views]
     filters = [given for given in within if isinstance(given, BookingFilter)]
     return await conn.fetch(
-        load().picture_bookings.sql,
+        text("picture_bookings"),
         [_person(view) for view in views],
         [given.since or _EVER[0] for given in filters],
         [given.until or _EVER[1] for given in filters],
@@ -155,7 +155,7 @@ async def _bookings(conn: Connection, views: Sequence[View]) -> Sequence[asyncpg
 
 async def _notifications(conn: Connection, views: Sequence[View]) -> Sequence[asyncpg.Record]:
     return await conn.fetch(
-        load().picture_notifications.sql,
+        text("picture_notifications"),
         [_person(view) for view in views],
         [given.within.read for given in views if isinstance(given.within, NotificationFilter)],
         MOST + 1,

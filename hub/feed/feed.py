@@ -34,7 +34,15 @@ if TYPE_CHECKING:
     Connect = Callable[[], Awaitable[Connection]]
 Reading = Callable[[], AbstractAsyncContextManager[Any]]
 #: What may go wrong with a connection, a server or a network: worth another try, never a crash.
-BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, HubError)
+#: (asyncpg answers InternalClientError when a server's farewell meets the next statement.)
+BROKEN = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+    HubError,
+)
 
 
 class Gone(Exception):

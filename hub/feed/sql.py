@@ -5,16 +5,14 @@ The feed runs them on connections of its own, so it wants their text rather than
 
 from __future__ import annotations
 
-from hub.db.queries import load
+from hub.db import queries
 
 
 class _Statements:
     """``SQL.read`` is the text of the query named ``feed_read``, with ``$n`` parameters."""
 
     def __getattr__(self, name: str) -> str:
-        text: str = getattr(load(), f"feed_{name}").sql
-        setattr(self, name, text)
-        return text
+        return queries.text(f"feed_{name}")
 
 
 SQL = _Statements()

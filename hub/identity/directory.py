@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from hub.db.queries import load
+from hub.db.queries import text
 from hub.model import Role
 from hub.rules.event import Columns, Event
 
@@ -57,7 +57,7 @@ class Directory:
 
     async def load(self, conn: asyncpg.Connection[Any]) -> None:
         """Read everybody, in the caller's transaction."""
-        records = await conn.fetch(load().directory_people.sql)
+        records = await conn.fetch(text("directory_people"))
         self._by_id.clear()
         self._by_sub.clear()
         for record in records:

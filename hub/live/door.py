@@ -92,7 +92,7 @@ class Door:
         return origin.partition("://")[2].lower() == request.host.lower()
 
 
-def _refused(status: int, body: bytes | None) -> Refused:
+def _refused(status: int, body: bytes | bytearray | None) -> Refused:
     headers = {426: {"Upgrade": "websocket"}, 405: {"Allow": "GET"}}.get(status)
     detail = (body or b"").decode(errors="replace").partition("\n")[0]
     return Refused(status, detail, headers=headers)
