@@ -1,0 +1,128 @@
+/**
+ * The list: the day's flights in order, by part of the day, with a mark where now is.
+ */
+import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
+import { inTheAir } from "./day.js";
+import { STATUS, clock, duration, people, plural, tail } from "./words.js";
+
+const PARTS = [
+  { name: "Night", until: 6 },
+  { name: "Morning", until: 12 },
+  { name: "Afternoon", until: 17 },
+  { name: "Evening", until: 24 },
+];
+const partOf = (at) => PARTS.find((part) => new Date(at).getHours() < part.until);
+
+/** Flights by part of the day, with {key: "now"} among them where it belongs. */
+function partsOf(flights, now, today) {
+  const parts = new Map(PARTS.map((part) => [part.name, { name: part.name, items: [], count: 0 }]));
+  const items = [...flights];
+  if (today && flights.length > 0) {
+    const at = items.findIndex((flight) => flight.start > now);
+    items.splice(at < 0 ? items.length : at, 0, { key: "now", start: now });
+  }
+  for (const item of items) {
+    const part = parts.get(partOf(item.start).name);
+    part.items.push(item);
+    if (item.row) part.count += 1;
+  }
+  return [...parts.values()].filter((part) => part.items.length > 0);
+}
+
+export class Agenda {
+  constructor({ onopen }) {
+    this._onopen = onopen;
+    this.element = h("div", { class: "agenda" });
+  }
+
+  render({ flights, from, to, now, role, changes }) {
+    const today = now >= from && now < to;
+    keyed(
+      this.element,
+      partsOf(flights, now, today),
+      (part) => part.name,
+      (part) => this._part(part),
+      (section, part) => {
+        const list = section.lastElementChild;
+        const button = section.partButton;
+        setText(button.children[1], part.count ? plural(part.count, "flight") : "");
+        // A long day begins where it is: what is over is folded, until somebody unfolds it.
+        const over = today && flights.length > 8 && part.items.every((item) => item.row && item.end <= now);
+        if (section.chosen === undefined) setAttribute(button, "aria-expanded", String(!over));
+        keyed(
+          list,
+          part.items,
+          (item) => item.key,
+          (item) => (item.row ? this._row() : this._nowMark()),
+          (element, item) =>
+            item.row
+              ? this._update(element, item, { now, role, changes })
+              : setText(element.querySelector("b"), clock(now)),
+        );
+      },
+    );
+  }
+
+  _part(part) {
+    const button = h("button", { type: "button" }, h("span", {}, part.name), h("span", { class: "quiet" }), icon("right"));
+    const section = h("section", { class: "part", "aria-label": part.name }, h("h2", {}, button), h("ol", { class: "rows" }));
+    section.partButton = button;
+    button.addEventListener("click", () => {
+      section.chosen = button.getAttribute("aria-expanded") !== "true";
+      setAttribute(button, "aria-expanded", String(section.chosen));
+    });
+    return section;
+  }
+
+  _nowMark() {
+    return h("li", { class: "now-mark" }, h("span", {}, "Now ", h("b")));
+  }
+
+  _row() {
+    const parts = {
+      start: h("b"),
+      end: h("span", { class: "quiet" }),
+      sign: icon("confirmed"),
+      word: h("span"),
+      from: h("span"),
+      to: h("span"),
+      tail: h("span", { class: "row-tail" }),
+      who: h("span", { class: "row-who" }),
+      long: h("span", { class: "row-long quiet" }),
+    };
+    parts.pill = h("span", { class: "pill" }, parts.sign, parts.word);
+    const button = h("button", { type: "button", class: "row" },
+      h("span", { class: "row-time" }, parts.start, parts.end),
+      h("span", { class: "row-route" }, parts.from, h("span", { class: "arrow" }, "→"), parts.to),
+      parts.tail,
+      parts.who,
+      parts.long,
+      parts.pill,
+    );
+    const item = h("li", { "data-fades": "" }, button);
+    button.addEventListener("click", () => this._onopen(item.flightKey, button));
+    item.parts = { ...parts, button };
+    return item;
+  }
+
+  _update(item, flight, { now, role, changes }) {
+    const { row } = flight;
+    const parts = item.parts;
+    item.flightKey = flight.key;
+    setAttribute(item, "data-key", flight.key);
+    setAttribute(parts.button, "data-status", row.status);
+    setAttribute(parts.button, "data-when", flight.end <= now ? "past" : inTheAir(flight, now) ? "out" : "ahead");
+    setAttribute(parts.pill, "data-status", row.status);
+    setText(parts.start, clock(flight.start));
+    setText(parts.end, clock(flight.end));
+    setIcon(parts.sign, STATUS[row.status].icon);
+    setText(parts.word, STATUS[row.status].word);
+    setText(parts.from, row.departure_airport);
+    setText(parts.to, row.arrival_airport);
+    setText(parts.tail, tail(row));
+    setText(parts.who, people(row, role));
+    setText(parts.long, duration(row.duration_minutes));
+    const change = changes.get(flight.key);
+    if (change) flash(parts.button, change);
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The timeline: one lane an aircraft, one block a flight, a line for now.
+ */
+import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
+import { inTheAir } from "./day.js";
+import { NO_AIRCRAFT, STATUS, clock, logged, plural, peopleShort, isLocal, tail } from "./words.js";
+
+const HOUR = 3_600_000;
+const LEAST = 9; // hours shown, at least
+const OUT = new Set(["CANCELLED"]);
+
+/** The hours to show: whole ones, around every flight, and now when it is near. */
+function windowOf(flights, from, to, now) {
+  let first = from + 8 * HOUR;
+  let last = first + LEAST * HOUR;
+  if (flights.length > 0) {
+    first = Math.max(from, Math.min(...flights.map((flight) => flight.start)));
+    last = Math.min(to, Math.max(...flights.map((flight) => flight.end)));
+  }
+  if (now >= from && now < to && now > first - 2 * HOUR && now < last + 2 * HOUR) {
+    first = Math.min(first, now);
+    last = Math.max(last, now + HOUR / 2);
+  }
+  let left = Math.floor((first - from) / HOUR);
+  let right = Math.ceil((last - from) / HOUR);
+  const most = Math.round((to - from) / HOUR);
+  while (right - left < LEAST && (left > 0 || right < most)) {
+    if (right < most) right += 1;
+    if (right - left < LEAST && left > 0) left -= 1;
+  }
+  return { left: from + left * HOUR, right: from + right * HOUR, hours: right - left };
+}
+
+/** Flights by aircraft; those that overlap (a cancelled one and its successor) get rows of their own. */
+function lanesOf(flights) {
+  const lanes = new Map();
+  for (const flight of flights) {
+    const name = tail(flight.row);
+    const lane = lanes.get(name) ?? { name, flights: [], ends: [], minutes: 0, count: 0 };
+    lanes.set(name, lane);
+    let row = lane.ends.findIndex((end) => end <= flight.start);
+    if (row < 0) row = lane.ends.push(0) - 1;
+    lane.ends[row] = flight.end;
+    lane.flights.push({ ...flight, lane: row });
+    if (!OUT.has(flight.row.status)) {
+      lane.count += 1;
+      lane.minutes += flight.row.duration_minutes;
+    }
+  }
+  const last = (name) => name === NO_AIRCRAFT;
+  return [...lanes.values()].sort((a, b) => last(a.name) - last(b.name) || a.name.localeCompare(b.name));
+}
+
+export class Board {
+  constructor({ onopen }) {
+    this._onopen = onopen;
+    this._axis = h("div", { class: "axis", "aria-hidden": "true" });
+    this._lanes = h("ol", { class: "lanes" });
+    this._nowLabel = h("span", { class: "now-label" });
+    this._now = h("div", { class: "now", "aria-hidden": "true" }, this._nowLabel);
+    this._inner = h("div", { class: "board-inner" }, h("div", { class: "corner" }), this._axis, this._lanes, this._now);
+    this.element = h("div", { class: "board", tabindex: "-1" }, this._inner);
+    this._scrolled = null;
+  }
+
+  render({ flights, from, to, now, role, changes }) {
+    const shown = windowOf(flights, from, to, now);
+    const part = (at) => ((at - shown.left) / (shown.right - shown.left)).toFixed(5);
+    this._inner.style.setProperty("--hours", shown.hours);
+    const lanes = lanesOf(flights);
+    this._inner.style.setProperty("--lanes", lanes.reduce((sum, lane) => sum + lane.ends.length, 0));
+    const ticks = Array.from({ length: shown.hours }, (_, hour) => shown.left + hour * HOUR);
+    keyed(this._axis, ticks, String, (at) => h("span", {}, clock(at)), (tick, at) => {
+      tick.style.setProperty("--at", part(at));
+      // The label of now would cover its neighbour: it says the time in its place.
+      setAttribute(tick, "class", Math.abs(at - now) < 160_000 * shown.hours ? "covered" : null);
+    });
+    keyed(
+      this._lanes,
+      lanes,
+      (lane) => lane.name,
+      (lane) => this._lane(lane),
+      (element, lane) => this._updateLane(element, lane, { part, now, role, changes, shown }),
+    );
+    const within = now >= shown.left && now < shown.right && now >= from && now < to;
+    this._now.hidden = !within;
+    if (within) {
+      this._inner.style.setProperty("--now", part(now));
+      setText(this._nowLabel, clock(now));
+    } else this._inner.style.setProperty("--now", now >= to ? 1 : 0);
+    this._toNow(from, within, Number(part(now)));
+  }
+
+  /** Once for each day: where the timeline is wider than the screen, begin near now. */
+  _toNow(day, within, at) {
+    if (this._scrolled === day || !this.element.isConnected) return;
+    this._scrolled = day;
+    const track = this._inner.scrollWidth;
+    this.element.scrollLeft = within ? track * at - this.element.clientWidth * 0.4 : 0;
+  }
+
+  _lane(lane) {
+    return h("li", { class: "lane", "data-lane": lane.name },
+      h("div", { class: "lane-name" }, h("b", {}, lane.name), h("span", { class: "quiet" }), h("span", { class: "quiet lane-hours" })),
+      h("ul", { class: "track" }),
+    );
+  }
+
+  _updateLane(element, lane, how) {
+    const [name, track] = element.children;
+    setText(name.children[1], lane.count ? plural(lane.count, "flight") : "no flights");
+    setText(name.children[2], lane.count ? logged(lane.minutes) : "");
+    element.style.setProperty("--rows", lane.ends.length);
+    keyed(track, lane.flights, (flight) => flight.key, () => this._block(), (item, flight) => this._updateBlock(item, flight, how));
+  }
+
+  _block() {
+    const sign = icon("confirmed");
+    const part = {
+      sign,
+      time: h("span", { class: "block-time" }),
+      word: h("span", { class: "block-word" }),
+      who: h("span", { class: "block-who" }),
+      from: h("span", { class: "block-from" }),
+      to: h("span"),
+    };
+    const way = h("span", { class: "block-route" }, part.from, part.to);
+    const button = h("button", { type: "button", class: "block" },
+      h("span", { class: "block-top" }, part.time, part.word, sign), part.who, way);
+    const item = h("li", { class: "slot", "data-fades": "" }, button);
+    button.addEventListener("click", () => this._onopen(item.flightKey, button));
+    item.parts = { ...part, button };
+    return item;
+  }
+
+  _updateBlock(item, flight, { part, now, role, changes, shown }) {
+    const { row } = flight;
+    const { button, sign, time, word, who, from, to } = item.parts;
+    item.flightKey = flight.key;
+    const left = Number(part(Math.max(flight.start, shown.left)));
+    const right = Number(part(Math.min(flight.end, shown.right)));
+    item.style.setProperty("--at", left);
+    item.style.setProperty("--long", (right - left).toFixed(5));
+    item.style.setProperty("--row", flight.lane);
+    setAttribute(item, "data-key", flight.key);
+    setAttribute(button, "data-status", row.status);
+    setAttribute(button, "data-when", flight.end <= now ? "past" : inTheAir(flight, now) ? "out" : "ahead");
+    setIcon(sign, STATUS[row.status].icon);
+    setText(time, clock(flight.start));
+    setText(word, STATUS[row.status].word);
+    setText(who, peopleShort(row, role));
+    setText(from, `${row.departure_airport} `);
+    setText(to, isLocal(row) ? "local" : `→ ${row.arrival_airport}`);
+    setAttribute(from, "data-kept", isLocal(row));
+    const change = changes.get(flight.key);
+    if (change) flash(button, change);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Small hands for the DOM. Text only ever becomes text nodes: nothing here parses HTML.
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element: `h("p", {class: "x", onclick: fn}, "text", child)`. Null children are skipped. */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else setAttribute(element, name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Set, or remove when null or false; touches nothing that is as it should be. */
+export function setAttribute(element, name, value) {
+  if (value === null || value === undefined || value === false) element.removeAttribute(name);
+  else {
+    const text = value === true ? "" : String(value);
+    if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+  }
+}
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** A symbol of the page's sprite, for the eye only. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export function setIcon(svg, name) {
+  setAttribute(svg.firstElementChild, "href", `#i-${name}`);
+}
+
+/**
+ * Make `parent`'s children those of `items`, in order, keeping every element whose key stays, so
+ * that focus, scrolling and running animations survive. What goes, goes with a fade (`leaving`).
+ */
+export function keyed(parent, items, keyOf, create, update) {
+  const held = (parent.keyedElements ??= new Map());
+  const wanted = new Set(items.map(keyOf));
+  for (const [key, element] of held) {
+    if (wanted.has(key)) continue;
+    held.delete(key);
+    leave(element);
+  }
+  let at = firstStaying(parent.firstElementChild);
+  for (const item of items) {
+    const key = keyOf(item);
+    let element = held.get(key);
+    if (!element) {
+      element = create(item);
+      held.set(key, element);
+    }
+    if (element === at) at = firstStaying(at.nextElementSibling);
+    else parent.insertBefore(element, at);
+    update(element, item);
+  }
+}
+
+function firstStaying(element) {
+  while (element?.classList.contains("leaving")) element = element.nextElementSibling;
+  return element;
+}
+
+function leave(element) {
+  if (element.dataset.fades === undefined || document.hidden) {
+    element.remove();
+    return;
+  }
+  element.classList.add("leaving");
+  element.inert = true;
+  element.addEventListener("animationend", () => element.remove(), { once: true });
+  setTimeout(() => element.remove(), 1000);
+}
+
+/** Let the eye find what changed: plays once, from the start each time. */
+export function flash(element, kind) {
+  element.classList.remove("is-new", "is-changed");
+  void element.offsetWidth;
+  element.classList.add(kind);
+  clearTimeout(element.flashing);
+  element.flashing = setTimeout(() => element.classList.remove("is-new", "is-changed"), 6000);
+}

@@ -1,0 +1,86 @@
+/**
+ * The card of one flight, kept up to date while it is open.
+ */
+import { flash, h, icon, setAttribute, setIcon, setText } from "./dom.js";
+import { STATUS, TRAINING, clock, date, duration, shortDate, tail, weekday, zone, zulu } from "./words.js";
+
+const card = document.getElementById("flight");
+const MARGIN = 12;
+
+export class FlightCard {
+  constructor() {
+    this.key = null;
+    this._sign = icon("confirmed");
+    this._word = h("span");
+    this._pill = h("span", { class: "pill" }, this._sign, this._word);
+    this._from = h("b");
+    this._to = h("b");
+    this._time = h("span", { class: "card-time" });
+    this._zulu = h("span", { class: "quiet" });
+    this._note = h("p", { class: "card-note" });
+    this._facts = new Map(
+      ["Aircraft", "Student", "Instructor", "Duration", "Training", "Last change"].map((name) => [name, h("dd")]),
+    );
+    const facts = h("dl", {}, [...this._facts].flatMap(([name, value]) => h("div", {}, h("dt", {}, name), value)));
+    const close = h("button", { type: "button", class: "step", onclick: () => card.hidePopover() }, icon("close"), h("span", { class: "unseen" }, "Close"));
+    card.replaceChildren(
+      h("div", { class: "card-head" }, this._pill, close),
+      h("p", { class: "card-route" }, this._from, h("span", { class: "way", "aria-hidden": "true" }, icon("confirmed")), this._to),
+      h("p", {}, this._time, " ", this._zulu),
+      this._note,
+      facts,
+    );
+    card.addEventListener("toggle", (event) => {
+      if (event.newState === "closed") this.key = null;
+    });
+  }
+
+  open(key, row, anchor) {
+    this.key = key;
+    this.update(row);
+    card.showPopover();
+    this._place(anchor);
+  }
+
+  close() {
+    if (this.key !== null) card.hidePopover();
+  }
+
+  update(row, change = null) {
+    const start = Date.parse(row.scheduled_datetime);
+    const end = start + row.duration_minutes * 60_000;
+    setAttribute(this._pill, "data-status", row.status);
+    setAttribute(card, "data-status", row.status);
+    setIcon(this._sign, STATUS[row.status].icon);
+    setText(this._word, STATUS[row.status].word);
+    setText(this._from, row.departure_airport);
+    setText(this._to, row.arrival_airport);
+    setText(this._time, `${weekday(start)}, ${date(start)}, ${clock(start)}–${clock(end)} ${zone(start)}`);
+    setText(this._zulu, `${zulu(start)}–${zulu(end)}`);
+    setText(this._facts.get("Aircraft"), tail(row));
+    setText(this._facts.get("Student"), row.student_name);
+    setText(this._facts.get("Instructor"), row.instructor_name);
+    setText(this._facts.get("Duration"), duration(row.duration_minutes));
+    setText(this._facts.get("Training"), TRAINING[row.training_level]);
+    const changed = Date.parse(row.updated_at);
+    setText(this._facts.get("Last change"), `${shortDate(changed)}, ${clock(changed)}`);
+    const moved = row.rescheduled_to_datetime && Date.parse(row.rescheduled_to_datetime);
+    this._note.hidden = !moved && !row.original_booking_id;
+    setText(this._note, moved ? `Moved to ${shortDate(moved)}, ${clock(moved)}.` : "Takes the place of an earlier flight.");
+    if (change) flash(this._pill, change);
+  }
+
+  /** Beside what was pressed, inside the window; on a phone the style sheet makes it a sheet. */
+  _place(anchor) {
+    card.style.removeProperty("left");
+    card.style.removeProperty("top");
+    if (matchMedia("(max-width: 639px)").matches) return;
+    const at = anchor.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = card;
+    const most = document.documentElement.clientWidth - width - MARGIN;
+    const below = at.bottom + 8 + height < innerHeight - MARGIN;
+    const top = below ? at.bottom + 8 : Math.max(MARGIN, at.top - height - 8);
+    card.style.left = `${Math.max(MARGIN, Math.min(at.left, most))}px`;
+    card.style.top = `${top}px`;
+  }
+}

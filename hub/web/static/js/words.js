@@ -1,0 +1,143 @@
+/**
+ * Every word the page says, and how it writes times. en-US; the browser's own zone.
+ */
+
+export const STATUS = {
+  CONFIRMED: { word: "Confirmed", icon: "confirmed" },
+  AT_RISK: { word: "At risk", icon: "at-risk" },
+  RESCHEDULING: { word: "Rescheduling", icon: "rescheduling" },
+  COMPLETED: { word: "Completed", icon: "completed" },
+  CANCELLED: { word: "Cancelled", icon: "cancelled" },
+};
+
+export const NOTICE = {
+  WEATHER_ALERT: { word: "Weather", icon: "weather" },
+  OPTIONS_AVAILABLE: { word: "New times", icon: "options" },
+  DEADLINE_REMINDER: { word: "Deadline", icon: "clock" },
+  CONFIRMATION: { word: "Confirmed", icon: "completed" },
+  ESCALATION: { word: "Escalation", icon: "flag" },
+};
+
+export const ROLE = { STUDENT: "Student", INSTRUCTOR: "Instructor", ADMIN: "Administrator" };
+export const ROLES = { STUDENT: "Students", INSTRUCTOR: "Instructors", ADMIN: "Administrators" };
+
+export const TRAINING = {
+  STUDENT_PILOT: "Student pilot",
+  PRIVATE_PILOT: "Private pilot",
+  INSTRUMENT_RATED: "Instrument rated",
+};
+
+const LOCALE = "en-US";
+const format = (options) => new Intl.DateTimeFormat(LOCALE, { hourCycle: "h23", ...options });
+const CLOCK = format({ hour: "2-digit", minute: "2-digit" });
+const SECONDS = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const ZULU = format({ hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+const WEEKDAY = format({ weekday: "long" });
+const DATE = format({ month: "long", day: "numeric" });
+const SHORT_DATE = format({ weekday: "short", month: "short", day: "numeric" });
+const ZONE = format({ timeZoneName: "short" });
+
+export const clock = (at) => CLOCK.format(at);
+export const clockSeconds = (at) => SECONDS.format(at);
+export const zulu = (at) => `${ZULU.format(at)}Z`;
+export const weekday = (at) => WEEKDAY.format(at);
+export const date = (at) => DATE.format(at);
+export const shortDate = (at) => SHORT_DATE.format(at);
+export const zone = (at) => ZONE.formatToParts(at).find((part) => part.type === "timeZoneName").value;
+
+export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+/** "1 h 30 min" */
+export function duration(minutes) {
+  const hours = Math.floor(minutes / 60);
+  const rest = minutes % 60;
+  if (hours === 0) return `${rest} min`;
+  return rest === 0 ? `${hours} h` : `${hours} h ${rest} min`;
+}
+
+/** Hours and tenths, as a logbook has them: "10.5 h" */
+export const logged = (minutes) => `${(minutes / 60).toFixed(1)} h`;
+
+/** "in 25 min", "in 3 h"; for the next departure. */
+export function until(ms) {
+  const minutes = Math.max(0, Math.ceil(ms / 60_000));
+  if (minutes === 0) return "now";
+  return `in ${duration(minutes)}`;
+}
+
+/** "just now", "4 min ago", "14:05", "Mon, Nov 23"; for notifications. */
+export function ago(at, now) {
+  const minutes = Math.floor((now - at) / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  if (sameDay(at, now)) return clock(at);
+  return `${shortDate(at)}, ${clock(at)}`;
+}
+
+export function sameDay(a, b) {
+  return new Date(a).toDateString() === new Date(b).toDateString();
+}
+
+export const surname = (name) => name.slice(name.lastIndexOf(" ") + 1);
+
+/** As `people`, where there is little room. */
+export function peopleShort(row, role) {
+  if (role === "STUDENT") return row.instructor_name;
+  if (role === "INSTRUCTOR") return row.student_name;
+  return `${surname(row.student_name)} · ${surname(row.instructor_name)}`;
+}
+
+export const initials = (name) =>
+  name
+    .split(/\s+/)
+    .map((part) => part[0] ?? "")
+    .slice(0, 2)
+    .join("")
+    .toUpperCase();
+
+/** Who flies, as it concerns the reader: each sees the other, the school sees both. */
+export function people(row, role) {
+  if (role === "STUDENT") return row.instructor_name;
+  if (role === "INSTRUCTOR") return row.student_name;
+  return `${row.student_name} · ${row.instructor_name}`;
+}
+
+export const NO_AIRCRAFT = "No aircraft";
+export const tail = (row) => row.aircraft_id ?? NO_AIRCRAFT;
+export const isLocal = (row) => row.departure_airport === row.arrival_airport;
+export const route = (row) =>
+  isLocal(row) ? `${row.departure_airport} local` : `${row.departure_airport} → ${row.arrival_airport}`;
+
+/** What happened to a flight, in a few words: [text before the arrow, text after], or one text. */
+export function happened(change) {
+  const { row, before, changed } = change;
+  if (!before) return [`${STATUS[row.status].word}, now on this day`];
+  if (changed.includes("status")) return [STATUS[before.status].word, STATUS[row.status].word];
+  if (changed.includes("scheduled_datetime")) {
+    return [clock(Date.parse(before.scheduled_datetime)), clock(Date.parse(row.scheduled_datetime))];
+  }
+  if (changed.includes("aircraft_id")) return [tail(before), tail(row)];
+  if (changed.includes("instructor_name")) return [before.instructor_name, row.instructor_name];
+  if (changed.includes("student_name")) return [before.student_name, row.student_name];
+  if (changed.includes("duration_minutes")) {
+    return [duration(before.duration_minutes), duration(row.duration_minutes)];
+  }
+  if (changed.includes("arrival_airport") || changed.includes("departure_airport")) {
+    return [route(before), route(row)];
+  }
+  return ["Details changed"];
+}
+
+export const SAY = {
+  signInNeeded: "Your sign-in has ended. Please sign in again.",
+  providerSignIn:
+    "Your school signs you in with its own identity provider. Open the hub from your school’s portal to continue.",
+  noUsers: "The list of development users could not be read.",
+  noFlights: "No flights on this day",
+  noFlightsMore: "When one is booked it appears here by itself.",
+  noNotices: "Nothing to read",
+  noNoticesMore: "Weather alerts and new times will appear here by themselves.",
+  cannotLoad: "This day cannot be shown until the hub is back.",
+  markFailed: "Could not be marked as read. Try again.",
+  gone: "No longer on this day",
+};
