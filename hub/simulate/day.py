@@ -20,6 +20,8 @@ from hub.simulate.stage import GiveWay, Stage
 
 #: At pace 1, seconds from one happening to the next, on average.
 BEAT = 2.0
+#: How long, in seconds, a database that is gone is waited for: a restart, for instance.
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ async def simulate(
     At pace 1.0 something happens every two seconds, at 100 every 20 ms; infinity is as fast as the
     database goes. ``report`` gets one line for each happening. The same ``seed`` over the same
     rows plays the same day. Returns how often each kind happened. Raises Misconfigured outside
-    ``HUB_ENV=dev`` or where there is no school to play in, Unavailable if the database goes away.
+    ``HUB_ENV=dev`` or where there is no school to play in, Unavailable if the database stays away.
     """
     settings = settings or Settings()
     if settings.env != "dev":
@@ -103,11 +105,18 @@ async def _play(
     happenings: int | None,
 ) -> None:
     loop = asyncio.get_running_loop()
-    due = loop.time()
+    due, lost = loop.time(), None
     overture = [one for name in OVERTURE for one in HAPPENINGS if one.name == name]
     while happenings is None or happened.total() < happenings:
-        first = overture.pop(0) if overture else None
-        name, said = await _something(stage, first)
+        try:
+            name, said = await _something(stage, overture.pop(0) if overture else None)
+        except Unavailable:
+            lost = lost or loop.time()
+            if loop.time() - lost > PATIENCE:
+                raise
+            await asyncio.sleep(0.25)
+            continue
+        lost = None
         if said is not None:
             happened[name] += 1
             report(said)
