@@ -170,8 +170,13 @@ def apply(rows: dict[str, Any], change: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-async def start_hub(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Hub]]]:
-    """Start hubs: ``await start_hub(dsn, pace=..., hello_timeout=1)``; all are stopped afterwards."""
+async def start_hub(
+    tmp_path: Path, database: Callable[..., str]
+) -> AsyncIterator[Callable[..., Awaitable[Hub]]]:
+    """Start hubs: ``await start_hub(dsn, pace=..., hello_timeout=1)``; all are stopped afterwards.
+
+    ``database`` only so that the databases outlive the hubs.
+    """
     hubs: list[Hub] = []
 
     async def start(dsn: str, *, pace: Pace | None = None, **overrides: Any) -> Hub:

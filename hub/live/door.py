@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket as os_socket
+from collections.abc import Sequence
 from contextlib import suppress
 
 from aiohttp import hdrs, web
 from websockets.datastructures import Headers
+from websockets.exceptions import NegotiationError
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -34,6 +36,15 @@ _USER_TIMEOUT = 30_000
 logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
 
 
+def _speak(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """``hub.v1``, or nothing where nothing is asked for; the handshake fails for anything else."""
+    if not offered:
+        return None
+    if SUBPROTOCOL not in offered:
+        raise NegotiationError(f"only {SUBPROTOCOL} is spoken here")
+    return Subprotocol(SUBPROTOCOL)
+
+
 class Door:
     """The handler of ``GET /api/v1/ws``."""
 
@@ -43,7 +54,7 @@ class Door:
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """Upgrade. Raises Refused (400, 403, 426, 505) or Unavailable (503)."""
         self._judge(request)
-        answer = ServerProtocol(subprotocols=[Subprotocol(SUBPROTOCOL)]).accept(
+        answer = ServerProtocol(select_subprotocol=_speak).accept(
             Request(request.path, Headers(request.headers.items()))
         )
         if answer.status_code != 101:
