@@ -182,6 +182,11 @@ async def test_known_keys_serve_through_an_outage(
     clock.now += 60
     assert await keys.find("two") == PUBLIC_TWO
     assert keys.known("one") is None
+    # And it is over: a no is a no again, and age counts again.
+    with pytest.raises(Unauthenticated):
+        await keys.find("one")
+    clock.now += 3_600
+    assert keys.known("two") is None
 
 
 async def test_without_any_key_nobody_is_refused_for_good(
@@ -326,6 +331,19 @@ async def test_closing_ends_the_fetch_and_answers_who_waits(
     assert publisher.hits == 1
 
 
+async def test_closing_is_no_verdict_on_an_unknown_kid(
+    keys: Keys, publisher: Publisher, clock: Clock
+) -> None:
+    await keys.find("one")
+    clock.now += 11
+    publisher.open.clear()
+    waiting = asyncio.ensure_future(keys.find("two"))
+    await until(lambda: publisher.hits == 2)
+    await keys.close()
+    with pytest.raises(Unavailable):
+        await waiting
+
+
 async def test_closing_before_the_fetch_has_begun(keys: Keys, publisher: Publisher) -> None:
     waiting = asyncio.ensure_future(keys.find("one"))
     await asyncio.sleep(0)
@@ -338,8 +356,9 @@ async def test_a_closed_session_is_an_outage(publisher: Publisher) -> None:
     session = aiohttp.ClientSession()
     await session.close()
     keys = Keys(publisher.url, session)
-    with pytest.raises(Unavailable):
+    with capture_logs() as logs, pytest.raises(Unavailable):
         await keys.find("one")
+    assert [entry["event"] for entry in logs] == ["jwks.failed"]
 
 
 async def test_the_log_tells_of_the_outage_but_no_kid_and_no_query(
@@ -395,7 +414,7 @@ def test_what_is_not_ours_is_passed_over() -> None:
         jwk("e is 1", rsa_key(2), e="AQ"),
         jwk("e is even", rsa_key(2), e="BA"),
         jwk("e is 0", rsa_key(2), e="AA"),
-        jwk("e is enormous", rsa_key(2), e="AQ" + "A" * 340 + "E"),
+        jwk("e is enormous", rsa_key(2), e="EAAAAAAAAAAAAAAAAQ"),
         jwk("padded", rsa_key(2), n=n + "=="),
         jwk("not base64url", rsa_key(2), n="!" + n[1:]),
         jwk("newline", rsa_key(2), n=n + "\n"),

@@ -197,6 +197,7 @@ async def test_without_keys_nobody_is_called_a_forger(cold: Verifier, publisher:
     assert caught.value.retry_after >= 1
     # What no key could save is refused all the same, and nothing is fetched for it.
     await refused(cold, token(header(alg="none")))
+    await refused(cold, token(header(kid="")))
 
 
 @pytest.mark.parametrize(

@@ -95,10 +95,7 @@ class Verifier:
         Unavailable when the keys cannot be had.
         """
         envelope = _open(token)
-        key = self.keys.known(envelope.kid)
-        if key is None:
-            key = await self.keys.find(envelope.kid)
-        return self._judge(envelope, key)
+        return self._judge(envelope, await self.keys.find(envelope.kid))
 
     def verify_now(self, token: str) -> Claims | None:
         """The same without waiting: None means the keys must be read first, by ``verify``.
