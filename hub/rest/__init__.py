@@ -13,6 +13,7 @@ from aiohttp import web
 from hub.rest import bookings, dev, door, health, notifications, users
 from hub.rest.house import House
 from hub.rest.registry import Route
+from hub.rest.who import Keeper
 
 _RESOURCES = (bookings.routes, notifications.routes, users.routes, health.routes)
 
@@ -28,10 +29,11 @@ def setup(app: web.Application, house: House) -> None:
 
     Call it first: the middleware then answers for whatever is mounted beside it.
     """
-    app.middlewares.insert(0, door.errors)
+    app.middlewares.insert(0, door.errors(house))
+    keeper = Keeper(house)
     methods: defaultdict[str, list[str]] = defaultdict(list)
     for route in routes_of(house):
-        serve = door.serve(house, route)
+        serve = door.serve(house, keeper, route)
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             app.router.add_route(method, route.path, serve, expect_handler=door.expect)
             methods[route.path].append(method)

@@ -58,7 +58,7 @@ async def list_bookings(ask: Ask[BookingsQuery, Nothing]) -> Answer:
     Hub-Cursor is the snapshot that the page was read in: a watch that begins there is told
     exactly what changed since. If you read several pages, begin at the first one's.
     """
-    after = paging.read(ask.query.after, FIRST)
+    after = ask.query.after or FIRST
     page = await bookings.page(ask.house.pool, ask.who, ask.query, after, ask.query.limit)
     return paging.answer(page, "scheduled_datetime", ask.url)
 

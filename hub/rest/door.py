@@ -9,6 +9,7 @@ bodies reach no log.
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -18,13 +19,14 @@ from uuid import uuid4
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from hub.errors import Fault, Forbidden, HubError, Invalid
 from hub.rest import asked
 from hub.rest.house import House
 from hub.rest.problem import Refused, from_aiohttp, problem, render
 from hub.rest.registry import Answer, Ask, Nothing, Route
-from hub.rest.who import authenticate
+from hub.rest.who import Keeper
 from hub.rules.access import Principal
 from hub.schedule.once import Key
 from hub.schedule.version import ANY, Expected, version
@@ -38,50 +40,63 @@ _NOTHING = Nothing()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Who asks, for the log.
 ASKER = web.RequestKey("hub_asker", str)
 
 
-@web.middleware
-async def errors(request: web.Request, handler: Serve) -> web.StreamResponse:
-    """Give the request its id; let nothing out that is not an answer or a problem."""
-    sent = request.headers.get(REQUEST_ID, "")
-    request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
-    began = time.perf_counter()
-    try:
-        answer = await handler(request)
-    except HubError as error:
-        answer = problem(error, request_id)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        answer = problem(from_aiohttp(error), request_id)
-    except ConnectionError:
-        raise  # The client is gone; aiohttp knows.
-    except Exception:
-        log.exception("request failed", request_id=request_id, method=request.method,
-                      path=request.path)  # fmt: skip
-        answer = render(500, "internal", "The hub failed; its log knows the id.", request_id)
-    if not answer.prepared:
-        answer.headers[REQUEST_ID] = request_id
-        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-    _tell(request, request_id, answer.status, time.perf_counter() - began)
-    return answer
+def errors(house: House) -> Middleware:
+    """The middleware: it gives a request its id, and lets out nothing but answers and problems."""
+    told_all = house.settings.log_level == "debug"
+    begin, count = uuid4().hex[:16], itertools.count(1)
+
+    @web.middleware
+    async def errors(request: web.Request, handler: Serve) -> web.StreamResponse:
+        sent = request.headers.get(REQUEST_ID, "")
+        request_id = sent if _REQUEST_ID.fullmatch(sent) else f"{begin}-{next(count):x}"
+        began = time.perf_counter()
+        try:
+            answer = await handler(request)
+        except HubError as error:
+            answer = problem(error, request_id)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            answer = problem(from_aiohttp(error), request_id)
+        except ConnectionError:
+            raise  # The client is gone; aiohttp knows.
+        except Exception:
+            log.exception("request failed", **_about(request, request_id))
+            answer = render(500, "internal", "The hub failed; its log knows the id.", request_id)
+        status = answer.status
+        if not answer.prepared:
+            answer.headers[REQUEST_ID] = request_id
+            answer.headers["X-Content-Type-Options"] = "nosniff"
+        if told_all or status >= 400 or request.method not in _SAFE:
+            tell = log.warning if status >= 500 else log.info
+            ms = round((time.perf_counter() - began) * 1000, 1)
+            tell("request", **_about(request, request_id), status=status, ms=ms)
+        return answer
+
+    return errors
 
 
-def _tell(request: web.Request, request_id: str, status: int, seconds: float) -> None:
-    quiet = request.method in _SAFE and status < 400
-    tell = log.debug if quiet else log.warning if status >= 500 else log.info
-    tell("request", request_id=request_id, method=request.method, path=request.path, status=status,
-         ms=round(seconds * 1000, 1), who=request.get(ASKER))  # fmt: skip
+def _about(request: web.Request, request_id: str) -> dict[str, str | None]:
+    """What a log may hold of a request: never its query, headers or body."""
+    return {
+        "request_id": request_id,
+        "method": request.method,
+        "path": request.rel_url.raw_path,
+        "who": request.get(ASKER),
+    }
 
 
-def serve(house: House, route: Route) -> Serve:
+def serve(house: House, keeper: Keeper, route: Route) -> Serve:
     """The aiohttp handler of a route."""
 
     async def door(request: web.Request) -> web.StreamResponse:
         principal = None
         if route.who is not None:
-            principal = await authenticate(house, request)
+            principal = await keeper.admit(request)
             request[ASKER] = principal.id
             if principal.role not in route.who:
                 raise Forbidden("This is not for your role to do.")

@@ -41,7 +41,7 @@ class Notifications(BaseModel):
 )
 async def list_notifications(ask: Ask[NotificationsQuery, Nothing]) -> Answer:
     """Your own notifications, the newest first."""
-    after = paging.read(ask.query.after, NEWEST)
+    after = ask.query.after or NEWEST
     page = await notifications.page(ask.house.pool, ask.who, ask.query.read, after, ask.query.limit)
     return paging.answer(page, "created_at", ask.url)
 

@@ -10,12 +10,11 @@ import base64
 import re
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from yarl import URL
 
-from hub.errors import Fault, Invalid
 from hub.rest.registry import Answer
-from hub.schedule.fields import uuid
+from hub.schedule.fields import UUID_TEXT
 from hub.schedule.reading import Page, Place
 from hub.schedule.version import encode
 
@@ -24,23 +23,20 @@ _TIME = re.compile(
     r"-?infinity|\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)( BC)?", re.ASCII
 )
 
-Limit = Annotated[int, Field(ge=1, le=100)]
-After = Annotated[str, Field(min_length=1, max_length=200)]
 
-
-def read(after: str | None, start: Place) -> Place:
-    """The place that ``after`` names; ``start`` if None. Raises Invalid for what we never wrote."""
-    if after is None:
-        return start
+def _place(text: Any) -> Place:
     try:
-        id, _, time = base64.b64decode(after, altchars=b"-_", validate=True).decode().partition(" ")
-    except ValueError:
+        id, _, time = base64.b64decode(text, altchars=b"-_", validate=True).decode().partition(" ")
+    except (ValueError, TypeError):
         id = time = ""
-    if not _TIME.fullmatch(time) or uuid(id) is None:
-        raise Invalid(
-            "That page cannot be.", faults=[Fault("?after", "is not from an earlier page")]
-        )
+    if not _TIME.fullmatch(time) or not UUID_TEXT.fullmatch(id):
+        raise ValueError("is not from an earlier page")
     return Place(time, id)
+
+
+Limit = Annotated[int, Field(ge=1, le=100)]
+#: What an earlier page's ``next`` said.
+After = Annotated[Place, BeforeValidator(_place), WithJsonSchema({"type": "string"})]
 
 
 def answer(page: Page, time: str, url: URL) -> Answer:

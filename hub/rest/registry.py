@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar, cast
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 from yarl import URL
@@ -21,7 +20,7 @@ from hub.errors import NotFound
 from hub.model import Role
 from hub.rest.house import House
 from hub.rules.access import Principal
-from hub.schedule.fields import uuid
+from hub.schedule.fields import UUID_TEXT
 from hub.schedule.once import Key
 from hub.schedule.version import ANY, Expected
 
@@ -63,10 +62,10 @@ class Ask(Generic[Q, B]):
     @property
     def id(self) -> str:
         """The path's ``{id}``. Raises NotFound for what is no UUID, as no row has it."""
-        found: UUID | None = uuid(self.values["id"])
-        if found is None:
+        text = self.values["id"]
+        if UUID_TEXT.fullmatch(text) is None:
             raise NotFound("There is nothing here, or nothing for you.")
-        return str(found)
+        return text.lower()
 
 
 @dataclass(slots=True)

@@ -31,8 +31,8 @@ from hub.schedule.reading import (
     person,
     read_one,
     read_page,
-    sql,
 )
+from hub.schedule.statements import run, value
 from hub.schedule.version import ANY, Expected, encode
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ async def create(pool: Pool, who: Principal, draft: BookingDraft, key: Key | Non
     values = draft.model_dump(exclude={"status"})
 
     async def attempt(write: Write) -> bytes:
-        found = await sql().booking_create(write.conn, **values)
+        found = await run(write.conn, "booking_create", **values)
         if found["row"] is None:
             raise Invalid("Those two cannot fly together.", faults=_misfits(found))
         return encode(present("bookings", orjson.loads(found["row"])))
@@ -125,8 +125,8 @@ async def change(
                 wanted["instructor_id"] != row["instructor_id"]
             ):
                 await _check_people(write, wanted)
-            after = await sql().booking_change(
-                write.conn, id=id, patch=orjson.dumps(given).decode()
+            after = await value(
+                write.conn, "booking_change", id=id, patch=orjson.dumps(given).decode()
             )
             if after is not None:
                 row = present("bookings", orjson.loads(after))
@@ -145,20 +145,23 @@ async def delete(pool: Pool, who: Principal, id: str, expected: Expected = ANY) 
         row = await _locked(write, id, person(audience_of(who, "bookings")))
         rights.may_delete_booking(who)
         expected.check(row)
-        await sql().booking_delete(write.conn, id=id)
+        await value(write.conn, "booking_delete", id=id)
     return write.transaction
 
 
 async def _locked(write: Write, id: str, mine: str | None) -> Shown:
-    text = await sql().booking_locked(write.conn, id=id, person=mine)
+    text = await value(write.conn, "booking_locked", id=id, person=mine)
     if text is None:
         raise NotFound(_NOBODY)
     return present("bookings", orjson.loads(text))
 
 
 async def _check_people(write: Write, row: Shown) -> None:
-    found = await sql().booking_people(
-        write.conn, student_id=row["student_id"], instructor_id=row["instructor_id"]
+    found = await run(
+        write.conn,
+        "booking_people",
+        student_id=row["student_id"],
+        instructor_id=row["instructor_id"],
     )
     if faults := _misfits(found, level=False):
         raise Invalid("Those two cannot fly together.", faults=faults)
@@ -209,8 +212,9 @@ async def _settled(
 async def _taken(pool: Pool, id: str | None, wanted: Shown) -> list[Fault]:
     """What is taken and when, for those who are told that it is; never by whom."""
     async with reading(pool) as conn:
-        text = await sql().booking_clashes(
+        text = await value(
             conn,
+            "booking_clashes",
             id=id,
             aircraft_id=wanted["aircraft_id"],
             student_id=wanted["student_id"],

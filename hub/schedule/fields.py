@@ -13,18 +13,14 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+#: A UUID in its usual form.
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 #: RFC 3339 section 5.6, its leap second and its lower case included.
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def uuid(text: str) -> UUID | None:
-    """The UUID that is written there in its usual form, else None."""
-    return UUID(text) if _UUID.fullmatch(text) else None
 
 
 def moment(text: str) -> datetime:
@@ -47,9 +43,9 @@ def moment(text: str) -> datetime:
 
 
 def _uuid(value: Any) -> UUID:
-    if not isinstance(value, str) or (found := uuid(value)) is None:
+    if not isinstance(value, str) or UUID_TEXT.fullmatch(value) is None:
         raise ValueError("is not a UUID")
-    return found
+    return UUID(value)
 
 
 def _moment(value: Any) -> datetime:

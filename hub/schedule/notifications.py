@@ -15,7 +15,8 @@ from hub.errors import NotFound
 from hub.rules.access import Person, Principal
 from hub.rules.rows import present
 from hub.schedule.once import Written
-from hub.schedule.reading import Page, Place, audience_of, read_page, sql
+from hub.schedule.reading import Page, Place, audience_of, read_page
+from hub.schedule.statements import run
 from hub.schedule.version import encode
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ async def page(pool: Pool, who: Principal, read: bool | None, after: Place, most
 async def mark_read(pool: Pool, who: Principal, id: str) -> Written:
     """Mark one's own notification read. Raises NotFound."""
     async with writing(pool, who.id) as write:
-        found = await sql().notification_read(write.conn, id=id, person=_own(who))
+        found = await run(write.conn, "notification_read", id=id, person=_own(who))
     if found is None:
         raise NotFound("No such notification, or none of yours.")
     shown = encode(present("notifications", orjson.loads(found["row"])))

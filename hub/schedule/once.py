@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hub.db.pool import Write
 from hub.errors import Invalid
-from hub.schedule.reading import sql
+from hub.schedule.statements import run, value
 
 #: Seconds for which a key is remembered, at least.
 KEEP = 24 * 3600.0
@@ -43,11 +43,11 @@ async def earlier(write: Write, key: Key) -> Written | None:
 
     Raises Invalid when the key was used for something else.
     """
-    if await sql().once_claim(
-        write.conn, principal=key.principal, key=key.text, fingerprint=key.fingerprint
+    if await value(
+        write.conn, "once_claim", principal=key.principal, key=key.text, fingerprint=key.fingerprint
     ):
         return None
-    found = await sql().once_earlier(write.conn, principal=key.principal, key=key.text)
+    found = await run(write.conn, "once_earlier", principal=key.principal, key=key.text)
     if found is None or found["fingerprint"] != key.fingerprint:
         raise Invalid("This Idempotency-Key was used for another request.", code=REUSED)
     return Written(found["answer"].encode(), found["transaction"], replayed=True)
@@ -55,4 +55,6 @@ async def earlier(write: Write, key: Key) -> Written | None:
 
 async def keep(write: Write, key: Key, shown: bytes) -> None:
     """Remember the answer, in the same transaction."""
-    await sql().once_keep(write.conn, principal=key.principal, key=key.text, answer=shown.decode())
+    await value(
+        write.conn, "once_keep", principal=key.principal, key=key.text, answer=shown.decode()
+    )

@@ -6,17 +6,16 @@ snapshot come from one statement, so what changed since the snapshot is all that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from hub.db.pool import reading
-from hub.db.queries import load
 from hub.errors import Forbidden, NotFound
 from hub.rules.access import Audience, Everyone, Principal, audience
 from hub.rules.rows import present
+from hub.schedule.statements import run
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
@@ -54,11 +53,6 @@ FIRST = Place("-infinity", "00000000-0000-0000-0000-000000000000")
 NEWEST = Place("infinity", "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
-def sql() -> Any:
-    """The named queries, as ``await sql().name(conn, …)``. Only their files know them: Any."""
-    return load()
-
-
 def audience_of(who: Principal, topic: str) -> Audience:
     """As which class of readers ``who`` sees ``topic``. Raises Forbidden if not at all."""
     if (found := audience(who, topic)) is None:
@@ -74,7 +68,7 @@ def person(whose: Audience) -> str | None:
 async def read_one(pool: Pool, query: str, entity: str, **given: Any) -> One:
     """Run a query that selects ``snapshot`` and ``row``. Raises NotFound, Unavailable."""
     async with reading(pool) as conn:
-        found: Mapping[str, Any] = await getattr(sql(), query)(conn, **given)
+        found = await run(conn, query, **given)
     if found["row"] is None:
         raise NotFound("There is nothing here, or nothing for you.")
     return One(present(entity, orjson.loads(found["row"])), found["snapshot"])
@@ -83,7 +77,7 @@ async def read_one(pool: Pool, query: str, entity: str, **given: Any) -> One:
 async def read_page(pool: Pool, query: str, entity: str, *, most: int, **given: Any) -> Page:
     """Run a query that selects ``snapshot`` and ``rows``, one row further than asked for."""
     async with reading(pool) as conn:
-        found: Mapping[str, Any] = await getattr(sql(), query)(conn, most=most + 1, **given)
+        found = await run(conn, query, most=most + 1, **given)
     texts = found["rows"]
     rows = [present(entity, orjson.loads(text)) for text in texts[:most]]
     return Page(rows, len(texts) > most, found["snapshot"])

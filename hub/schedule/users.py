@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from hub.db.pool import reading
 from hub.errors import NotFound
 from hub.rules.access import Principal
-from hub.schedule.reading import One, Shown, read_one, read_page, sql
+from hub.schedule.reading import One, Shown, read_one, read_page
+from hub.schedule.statements import value
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
@@ -32,7 +33,7 @@ async def to_sign_in(pool: Pool) -> list[Shown]:
 async def sub_of(pool: Pool, email: str) -> str:
     """The token's subject of an address. Raises NotFound. Development only."""
     async with reading(pool) as conn:
-        sub: str | None = await sql().user_sub_by_email(conn, email=email)
+        sub: str | None = await value(conn, "user_sub_by_email", email=email)
     if sub is None:
         raise NotFound("Nobody here has that address.")
     return sub
