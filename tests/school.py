@@ -65,6 +65,10 @@ RULES = {
          WHERE o.rescheduled_to_datetime IS NOT NULL OR n.id IS NOT NULL
          GROUP BY o.id
         HAVING count(n.id) <> 1 OR o.status <> 'CANCELLED' OR o.rescheduled_to_datetime IS NULL""",
+    "a flight moves to a time that was offered": """
+        SELECT b.id FROM bookings b WHERE rescheduled_to_datetime IS NOT NULL AND NOT EXISTS (
+               SELECT FROM reschedule_options o
+                WHERE o.booking_id = b.id AND o.suggested_datetime = b.rescheduled_to_datetime)""",
     "a successor and only a successor is confirmed, to two people": """
         SELECT b.id FROM bookings b
           LEFT JOIN notifications n ON n.booking_id = b.id AND n.type = 'CONFIRMATION'

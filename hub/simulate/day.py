@@ -87,7 +87,7 @@ async def simulate(
         stage = Stage(pool, Random(seed))
         await stage.enter()
         async with asyncio.timeout(seconds) as limit:
-            await _play(stage, pace, Random(seed), report, happened, happenings)
+            await _play(stage, pace, report, happened, happenings)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -99,7 +99,6 @@ async def simulate(
 async def _play(
     stage: Stage,
     pace: float,
-    beat: Random,  # apart from the play's own, so that the pace does not change what happens
     report: Callable[[str], None],
     happened: Counter[str],
     happenings: int | None,
@@ -121,7 +120,7 @@ async def _play(
             happened[name] += 1
             report(said)
         # What the database cannot keep up with is not caught up later.
-        due = max(due + BEAT / pace * beat.uniform(0.5, 1.5), loop.time() - 1.0)
+        due = max(due + BEAT / pace * stage.rng.uniform(0.5, 1.5), loop.time() - 1.0)
         if said is None:
             due = max(due, loop.time() + 0.1)
         await asyncio.sleep(max(0.0, due - loop.time()))
