@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hubprocess import environment, place
 
 from hub.db import embedded
 from hub.db.embedded import Embedded, start
@@ -26,11 +27,18 @@ as_root = pytest.mark.skipif(not ROOT, reason="only root lends PostgreSQL a user
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def state() -> Iterator[Path]:
     """A folder with data in it, made once; no server runs on it."""
-    state = tmp_path_factory.mktemp("embedded") / ".hub"
-    start(state).stop()
-    return state
+    with place() as folder:
+        start(folder / ".hub").stop()
+        yield folder / ".hub"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder."""
+    with place() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -143,7 +151,7 @@ def test_a_server_that_outlived_its_hub_is_stopped_first(state: Path) -> None:
         "print(start(Path(sys.argv[1])).pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", script, state], capture_output=True, text=True, env=_environment()
+        [sys.executable, "-c", script, state], capture_output=True, text=True, env=environment()
     )
     orphan = int(killed.stdout)
     assert killed.returncode == -signal.SIGKILL
@@ -159,8 +167,8 @@ def test_a_server_that_outlived_its_hub_is_stopped_first(state: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["at once", "while it is made"])
-def test_giving_up_leaves_nothing(tmp_path: Path, when: str) -> None:
-    state, abort = tmp_path / ".hub", threading.Event()
+def test_giving_up_leaves_nothing(folder: Path, when: str) -> None:
+    state, abort = folder / ".hub", threading.Event()
     if when == "at once":
         abort.set()
     else:
@@ -177,11 +185,11 @@ def test_giving_up_leaves_nothing(tmp_path: Path, when: str) -> None:
     assert not list(state.glob("postgres*/"))
 
 
-def test_half_made_data_is_made_anew(tmp_path: Path) -> None:
-    new = tmp_path / "postgres.new"
+def test_half_made_data_is_made_anew(folder: Path) -> None:
+    new = folder / "postgres.new"
     new.mkdir()
     (new / "PG_VERSION").write_text("18\n")
-    server = start(tmp_path)
+    server = start(folder)
     try:
         assert ask(server, "SELECT 1") == "1"
     finally:
@@ -190,48 +198,48 @@ def test_half_made_data_is_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a 'b' \"c\" %d & é", "x," * 20, "deep/" * 25])
-def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
-    state = tmp_path / name / ".hub"
+def test_any_folder_will_do(folder: Path, name: str) -> None:
+    state = folder / name / ".hub"
     state.parent.mkdir(parents=True)
     server = start(state)
     try:
         assert ask(server, "SELECT current_database()") == "flight_schedule_pro"
-        folder = Path(ask(server, "SHOW unix_socket_directories").strip('"').replace('""', '"'))
-        assert not folder.stat().st_mode & (stat.S_IRWXO | stat.S_IRWXG)
+        sockets = Path(ask(server, "SHOW unix_socket_directories").strip('"').replace('""', '"'))
+        assert not sockets.stat().st_mode & (stat.S_IRWXO | stat.S_IRWXG)
     finally:
         server.stop()
-    assert folder == state / "postgres" or not folder.exists()
+    assert sockets == state / "postgres" or not sockets.exists()
 
 
-def test_what_cannot_work_says_why(state: Path, tmp_path: Path) -> None:
+def test_what_cannot_work_says_why(state: Path, folder: Path) -> None:
     with pytest.raises(Unavailable, match=r"did not start: FATAL:.*shared_buffers"):
         start(state, settings={"shared_buffers": "much"})
     with pytest.raises(Misconfigured, match=r"cannot make the folder .*: No such file"):
-        start(tmp_path / "no" / "such")
-    (tmp_path / "file").touch()
+        start(folder / "no" / "such")
+    (folder / "file").touch()
     with pytest.raises(Misconfigured, match="is not a folder"):
-        start(tmp_path / "file")
-    (tmp_path / "postgres").mkdir()
+        start(folder / "file")
+    (folder / "postgres").mkdir()
     with pytest.raises(Misconfigured, match="is no PostgreSQL data folder"):
-        start(tmp_path)
-    (tmp_path / "postgres" / "PG_VERSION").write_text("9.6\n")
+        start(folder)
+    (folder / "postgres" / "PG_VERSION").write_text("9.6\n")
     with pytest.raises(Misconfigured, match=r"made by PostgreSQL 9\.6, and 18.* is installed"):
-        start(tmp_path)
+        start(folder)
 
 
 @pytest.mark.skipif(ROOT, reason="root may write anywhere")
-def test_a_folder_one_may_not_write_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+def test_a_folder_one_may_not_write_is_refused(folder: Path) -> None:
+    folder.chmod(0o500)
     with pytest.raises(Misconfigured, match=r"cannot make the folder .*: Permission denied"):
-        start(tmp_path / ".hub")
+        start(folder / ".hub")
     with pytest.raises(Misconfigured, match="may not write in it"):
-        start(tmp_path)
-    tmp_path.chmod(0o700)
+        start(folder)
+    folder.chmod(0o700)
 
 
 @as_root
-def test_a_closed_home_stays_closed_to_everybody_else(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_a_closed_home_stays_closed_to_everybody_else(folder: Path) -> None:
+    home = folder / "home"
     (home / "clone").mkdir(parents=True)
     home.chmod(0o700)
     said: list[str] = []
@@ -246,8 +254,8 @@ def test_a_closed_home_stays_closed_to_everybody_else(tmp_path: Path) -> None:
 
 
 @as_root
-def test_root_runs_other_peoples_data_as_them(tmp_path: Path) -> None:
-    state = tmp_path / ".hub"
+def test_root_runs_other_peoples_data_as_them(folder: Path) -> None:
+    state = folder / ".hub"
     start(state).stop()
     for path in (state, *state.rglob("*")):
         os.chown(path, 65534, 65534)
@@ -258,8 +266,3 @@ def test_root_runs_other_peoples_data_as_them(tmp_path: Path) -> None:
     finally:
         server.stop()
     assert {path.stat().st_uid for path in (state / "postgres").rglob("*")} == {65534}
-
-
-def _environment() -> dict[str, str]:
-    top = Path(__file__).parents[1]
-    return os.environ | {"PYTHONPATH": str(top)}

@@ -231,7 +231,8 @@ def _launch(
     long = path.exists() and path.stat().st_size > LONGEST_LOG
     try:
         with path.open("wb" if long else "ab") as file:
-            return spawn("postgres", arguments, account, file.fileno()), path, file.tell()
+            begins = file.tell()  # before the server shares, and moves, our place in the file
+            return spawn("postgres", arguments, account, file.fileno()), path, begins
     except OSError as error:
         raise Misconfigured(f"cannot write {path}: {error.strerror}") from None
 
