@@ -1,0 +1,166 @@
+"""Whoever writes: sessions in another zone, with hostile settings, hardly any rights, or as a replica.
+
+The trigger runs in the writer's session, so that session's settings must not show in what is recorded, and
+its rights must suffice with nothing granted on the feed's own tables.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import orjson
+from feeding import following, until
+from rows import booking, person
+
+from hub.feed.doorbell import Pace
+
+Connection = asyncpg.Connection
+
+
+async def test_a_writer_s_session_leaves_no_trace(conn: Connection, dsn: str) -> None:
+    """Another zone and style, decoys of everything the trigger names, operators included."""
+    key = await booking(conn)
+    await conn.execute("DELETE FROM events")
+    writer = await asyncpg.connect(dsn)
+    try:
+        await writer.execute(
+            """
+            CREATE SCHEMA decoy;
+            CREATE TABLE decoy.events (LIKE public.events INCLUDING ALL);
+            CREATE FUNCTION decoy.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql AS $$SELECT '{}'::jsonb$$;
+            CREATE FUNCTION decoy.pg_try_advisory_lock(bigint) RETURNS boolean
+                LANGUAGE plpgsql AS $$BEGIN RAISE 'decoy'; END$$;
+            CREATE TEMP TABLE events (LIKE public.events INCLUDING ALL);
+            SET search_path = decoy, pg_temp, pg_catalog, public;
+            SET timezone = 'America/St_Johns';
+            SET datestyle = 'German, DMY';
+            SET intervalstyle = 'sql_standard';
+            SET bytea_output = 'escape';
+            SET extra_float_digits = -15;
+            SET default_transaction_isolation = 'serializable';
+            SET plpgsql.variable_conflict = 'use_column';
+            """
+        )
+        await writer.execute(
+            "UPDATE bookings SET scheduled_datetime = '2031-05-06 12:00-02:30', status = 'AT_RISK'"
+        )
+        event = await conn.fetchrow("SELECT * FROM events")
+        assert event is not None
+        row = orjson.loads(event["row"])
+        assert row["scheduled_datetime"] == "2031-05-06T14:30:00+00:00"
+        assert row["departure_latitude"] == 40
+        assert event["key"] == key
+        assert orjson.loads(event["was"])["scheduled_datetime"] == "2031-05-06T12:00:00+00:00"
+        assert await writer.fetchval("SELECT count(*) FROM decoy.events") == 0
+        assert await writer.fetchval("SELECT count(*) FROM pg_temp.events") == 0
+    finally:
+        await writer.close()
+
+
+async def test_a_writer_without_rights(conn: Connection, dsn: str) -> None:
+    """A program that may touch bookings and nothing else: its change is recorded, events stay closed."""
+    await booking(conn)
+    await conn.execute("DELETE FROM events")
+    await conn.execute(
+        """
+        DO $$BEGIN
+            CREATE ROLE scribe LOGIN;
+        EXCEPTION WHEN duplicate_object THEN NULL;
+        END$$;
+        REVOKE ALL ON ALL TABLES IN SCHEMA public FROM scribe;
+        GRANT SELECT, UPDATE ON bookings TO scribe
+        """
+    )
+    try:
+        writer = await asyncpg.connect(dsn.replace("postgres@", "scribe@"))
+        try:
+            await writer.execute("UPDATE bookings SET status = 'AT_RISK'")
+            for forbidden in ("SELECT * FROM events", "SELECT * FROM feed", "DELETE FROM events"):
+                try:
+                    await writer.execute(forbidden)
+                except asyncpg.InsufficientPrivilegeError:
+                    continue
+                raise AssertionError(forbidden)
+        finally:
+            await writer.close()
+        assert await conn.fetchval("SELECT count(*) FROM events") == 1
+    finally:
+        await conn.execute("DROP OWNED BY scribe; DROP ROLE scribe")
+
+
+async def test_a_replica_s_session_is_recorded(conn: Connection) -> None:
+    """Logical replication applies its changes in this role, in which ordinary triggers are silent."""
+    await booking(conn)
+    await conn.execute("DELETE FROM events")
+    async with conn.transaction():
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute("UPDATE bookings SET status = 'AT_RISK'")
+        await conn.execute("DELETE FROM bookings")
+        await conn.execute("TRUNCATE preference_rankings")
+    assert [record["op"] for record in await conn.fetch("SELECT op FROM events ORDER BY lsn")] == [
+        "U",
+        "D",
+        "T",
+    ]
+
+
+async def test_a_new_name_is_news_of_the_bookings_that_show_it(conn: Connection, dsn: str) -> None:
+    """In the same batch, in its snapshot, for the person's bookings alone; at any hour PostgreSQL knows."""
+    student, other = await person(conn), await person(conn)
+    instructor = await person(conn, "INSTRUCTOR")
+    both = {"student_id": student, "instructor_id": instructor}
+    first = await booking(conn, **both)
+    last = await booking(conn, datetime(2032, 1, 1, tzinfo=UTC), **both, status="CANCELLED")
+    await conn.execute(
+        "UPDATE bookings SET scheduled_datetime = 'infinity', rescheduled_to_datetime = '-infinity',"
+        " created_at = '4713-01-01 BC' WHERE id = $1",
+        last,
+    )
+    await booking(conn, student_id=other, aircraft_id="N2")
+    async with following(dsn, Pace(probe=60)) as node:
+        async with conn.transaction():
+            await conn.execute("UPDATE bookings SET status = 'AT_RISK' WHERE id = $1", first)
+            await conn.execute("UPDATE users SET first_name = 'Grace' WHERE id = $1", student)
+        await until(lambda: len(node.seen.events) >= 4)
+        news = node.seen.events[2:]
+        assert [(event.entity, event.op, event.key) for event in news] == [
+            ("bookings", "U", str(first)),
+            ("bookings", "U", str(last)),
+        ]
+        assert {event.changed for event in news} == {("student_name",)}
+        assert {event.xid for event in node.seen.events} == {news[0].xid}
+        assert news[0].row is not None
+        assert news[1].row is not None
+        assert news[0].row["status"] == "AT_RISK"
+        assert news[1].row["scheduled_datetime"] == "infinity"
+        assert node.seen.batches == 1
+
+        # Only a name is: a role or a sub is not shown by any booking.
+        await conn.execute("UPDATE users SET role = 'ADMIN' WHERE id = $1", instructor)
+        await conn.execute("UPDATE users SET last_name = 'Hopper' WHERE id = $1", instructor)
+        await until(lambda: len(node.seen.events) >= 8)
+        assert [event.changed for event in node.seen.events[4:]] == [
+            ("role",),
+            ("last_name",),
+            ("instructor_name",),
+            ("instructor_name",),
+        ]
+        await node.reach(conn)
+
+
+async def test_names_change_under_load(conn: Connection, dsn: str) -> None:
+    """The second read of a batch, in one snapshot with the names, loses and repeats nothing."""
+    key = await booking(conn)
+    student = await conn.fetchval("SELECT student_id FROM bookings")
+    deadline = datetime.now(UTC) + timedelta(seconds=1)
+    turn = 0
+    async with following(dsn) as node:
+        while datetime.now(UTC) < deadline:
+            turn += 1
+            await conn.execute("UPDATE users SET first_name = $2 WHERE id = $1", student, str(turn))
+            await conn.execute("UPDATE bookings SET duration_minutes = $2 WHERE id = $1", key, turn)
+        await node.reach(conn)
+        assert sum(1 for event in node.seen.events if event.entity == "users") == turn
+        changed = [event for event in node.seen.events if "duration_minutes" in event.changed]
+        assert len(changed) == turn
