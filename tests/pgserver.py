@@ -27,6 +27,13 @@ from hub.db.system_user import account_for
 
 T = TypeVar("T")
 
+#: Outlives us, sees its input close when we end (killed, too), and clears up.
+WATCH = """
+while read -r _; do :; done
+pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" && sleep 1
+rm -rf "$1"
+"""
+
 SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "200",
@@ -55,6 +62,13 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="hub-test-"))
         self.data = self.folder / "data"
         self.data.mkdir(mode=0o700)
+        self._watcher = subprocess.Popen(
+            ["sh", "-c", WATCH, "sh", self.folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         self._account = account_for(self.folder / "new", self.bin / "postgres", lambda line: None)
         self._account.own(self.data)
         self._process: subprocess.Popen[bytes] | None = None
@@ -140,6 +154,7 @@ class Server:
         """Stop it and leave nothing behind."""
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._watcher.communicate()
 
     def execute(self, *statements: str, database: str = "postgres") -> list[list[asyncpg.Record]]:
         """Run statements, each by itself, as the superuser; what each answered."""
