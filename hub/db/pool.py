@@ -128,6 +128,7 @@ async def writing(pool: Pool, actor: str | None, *, wait: float = WAIT) -> Async
                 raise
             phase.committing = True
             await transaction.commit()
+            phase.committing = False
             write.transaction = xid
 
 
