@@ -139,7 +139,8 @@ async def test_other_programs_write_meanwhile(dsn: str, conn: Connection) -> Non
         # Judged again once the row is ours: it may have changed while we waited.
         f"UPDATE bookings SET status = 'CANCELLED' WHERE {live} AND id = (SELECT id FROM bookings "
         f"WHERE {live} ORDER BY random() LIMIT 1)",
-        "DELETE FROM reschedule_options WHERE id = (SELECT id FROM reschedule_options ORDER BY random() LIMIT 1)",
+        "DELETE FROM reschedule_options WHERE id = (SELECT id FROM reschedule_options ORDER BY random() "
+        "LIMIT 1)",
         "UPDATE notifications SET read = true WHERE id = (SELECT id FROM notifications WHERE NOT read "
         "ORDER BY random() LIMIT 1)",
     ]
