@@ -46,7 +46,7 @@ def command_line() -> str:
 
 async def banner(settings: Settings, command: str, *, embedded: bool) -> Callable[[str], str]:
     """The banner, but for the URL, which is known once the hub listens."""
-    signs = await _sign_ins(settings) if is_own_issuer(settings) else []
+    signs, someone = await _sign_ins(settings) if is_own_issuer(settings) else ([], None)
     kept = f"PostgreSQL {version()}, its data in {settings.state / 'postgres'}"
     where = kept if embedded else f"the one at {whereabouts(settings.dsn)}"
     lines = [
@@ -59,10 +59,12 @@ async def banner(settings: Settings, command: str, *, embedded: bool) -> Callabl
         "",
     ]
     if signs:
-        lines += [f"  Sign in on the page as (a program: `{command} token EMAIL`)", "", *signs, ""]
+        lines += ["  Sign in on the page as any of these:", "", *signs, ""]
     lines += ["  Try in another terminal, and watch the page:", ""]
     if settings.env == "dev":
         lines += [f"    {command} simulate"]
+    if someone:
+        lines += [f"    {command} token {shlex.quote(someone)}"]
     lines += [
         f'    {command} psql -c "{EXAMPLE}"',
         f'    psql "$({command} dsn)"',
@@ -74,7 +76,8 @@ async def banner(settings: Settings, command: str, *, embedded: bool) -> Callabl
     return lambda url: text.replace("{url}", url)
 
 
-async def _sign_ins(settings: Settings) -> list[str]:
+async def _sign_ins(settings: Settings) -> tuple[list[str], str | None]:
+    """A line for each user, and the address of the first."""
     queries: Any = load()
     conn = await connect(settings.dsn, settings=settings)
     try:
@@ -88,7 +91,9 @@ async def _sign_ins(settings: Settings) -> list[str]:
         f"    {user['email']:{wide}}  {user['role']:10}  {user['first_name']} {user['last_name']}"
         for user in users
     ]
-    return [*lines, "    and others"] if len(every) > len(users) else lines
+    if len(every) > len(users):
+        lines.append("    and others")
+    return lines, users[0]["email"] if users else None
 
 
 def without_password(dsn: str) -> tuple[str, str | None]:

