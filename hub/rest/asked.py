@@ -131,12 +131,17 @@ async def _bytes(request: web.Request) -> bytes:
                 if len(found) > MAX_BODY:
                     raise too_large()
     except TimeoutError:
-        raise Refused(
-            408, "The body did not arrive in time.", headers={"Connection": "close"}
-        ) from None
+        raise _over(request, 408, "The body did not arrive in time.") from None
     except (RequestPayloadError, HttpProcessingError):
-        raise Unparsable("The body does not follow its own framing or encoding.") from None
+        why = "The body does not follow its own framing or encoding."
+        raise _over(request, 400, why, code=Unparsable.code) from None
     return bytes(found)
+
+
+def _over(request: web.Request, status: int, detail: str, code: str | None = None) -> Refused:
+    """Nothing more of this body is to be waited for: the connection ends with the answer."""
+    request.content.feed_eof()
+    return Refused(status, detail, code=code, headers={"Connection": "close"})
 
 
 def too_large() -> Refused:

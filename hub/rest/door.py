@@ -62,11 +62,13 @@ def errors(house: House) -> Middleware:
             if error.status < 400:
                 raise
             answer = problem(from_aiohttp(error), request_id)
-        except ConnectionError:
-            raise  # The client is gone; aiohttp knows.
-        except Exception:
-            log.exception("request failed", **_about(request, request_id))
-            answer = render(500, "internal", "The hub failed; its log knows the id.", request_id)
+        except Exception as error:
+            if isinstance(error, ConnectionError) and request.transport is None:
+                # The client is gone: nobody failed, and nobody hears the answer.
+                answer = render(400, "gone", "The request broke off.", request_id)
+            else:
+                log.exception("request failed", **_about(request, request_id))
+                answer = render(500, "internal", "The hub failed; its log has it.", request_id)
         status = answer.status
         if not answer.prepared:
             answer.headers[REQUEST_ID] = request_id
@@ -173,10 +175,16 @@ def allow(methods: list[str]) -> Serve:
 
 async def expect(request: web.Request) -> web.StreamResponse | None:
     """``Expect: 100-continue`` (RFC 9110 10.1.1): what is too large is refused before it is sent."""
+    refused: Refused | None = None
     if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
-        return problem(Refused(417, "Only 100-continue can be expected."), uuid4().hex)
-    if (request.content_length or 0) > asked.MAX_BODY:
-        return problem(asked.too_large(), uuid4().hex)
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    request.writer.output_size = 0
-    return None
+        refused = Refused(417, "Only 100-continue can be expected.")
+    elif (request.content_length or 0) > asked.MAX_BODY:
+        refused = asked.too_large()
+    if refused is None:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+        return None
+    request.content.feed_eof()
+    answer = problem(refused, uuid4().hex)
+    answer.force_close()
+    return answer

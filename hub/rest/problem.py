@@ -93,9 +93,12 @@ def render(
     }
     if faults:
         told["errors"] = [_fault(fault) for fault in faults]
-    return web.Response(
+    answer = web.Response(
         status=status, body=orjson.dumps(told), content_type=MEDIA_TYPE, headers=headers
     )
+    if answer.headers.get("Connection") == "close":
+        answer.force_close()
+    return answer
 
 
 def from_aiohttp(error: web.HTTPException) -> Refused:

@@ -1,0 +1,250 @@
+"""The door itself: every refusal is a problem, and what cannot be read strictly is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+import pytest
+import structlog
+from resthouse import ID, Rest, Said, draft, opened
+
+from hub.rest.asked import MAX_BODY
+from hub.rest.strict import MAX_DEPTH
+
+PATH = "/api/v1/bookings"
+
+
+@pytest.fixture
+async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
+    async with opened(dsn, tmp_path) as door:
+        yield door
+
+
+async def post(door: Rest, data: bytes, type: str | None = "application/json", **more: str) -> Said:
+    headers = more if type is None else {"Content-Type": type, **more}
+    return await door.ask("admin", "POST", PATH, data=data, headers=headers)
+
+
+async def raw(door: Rest, *parts: bytes) -> bytes:
+    """What a hub says to bytes that no client library would send: its first word to each part."""
+    port = int(door.hub.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    said = b""
+    try:
+        async with asyncio.timeout(10):
+            for part in parts:
+                writer.write(part)
+                said += await reader.read(65536)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return said
+
+
+READ = [
+    (b"", 400),
+    (b"{", 400),
+    (b"{} {}", 400),
+    (b'{"a":NaN}', 400),
+    (b'{"a":Infinity}', 400),
+    (b'{"a":1e999}', 400),
+    (b'{"a":"\\ud800"}', 400),
+    (b'{"a":"\xff"}', 400),
+    (b"\xef\xbb\xbf{}", 400),
+    (b'{"a":1,"a":1}', 400),
+    (b'{"a":{"b":1,"b":2}}', 400),
+    (b'{"a":[{"b":1,"\\u0062":2}]}', 400),
+    (b'{"a":' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}", 400),
+    (b"[" * 100_000, 400),
+    (b'{"aircraft_id":"\\u0000"}', 422),
+    (b'{"duration_minutes":' + b"9" * 300 + b"}", 422),
+    (b"[]", 422),
+    (b"null", 422),
+    (b'"text"', 422),
+    (b"{}", 422),
+    (b" " * (MAX_BODY + 1), 413),
+]
+
+
+async def test_json_is_read_strictly(door: Rest) -> None:
+    for data, status in READ:
+        said = await post(door, data)
+        assert said.status == status, (data[:40], said.body)
+        assert said.code == {400: "unparsable", 413: "too-large", 422: "invalid"}[status]
+    assert not await door.conn.fetchval("SELECT count(*) FROM bookings")
+
+
+async def test_what_is_too_large_is_not_waited_for(door: Rest) -> None:
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {door.tokens['admin']}\r\n"
+        "Content-Type: application/json\r\nConnection: close\r\n"
+    )
+    length = f"Content-Length: {MAX_BODY + 1}\r\n\r\n"
+    assert b" 413 " in (await raw(door, (head + length).encode(), b" " * (MAX_BODY + 1)))[:16]
+    length = "Content-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n"
+    said = await raw(door, (head + length).encode())
+    assert b" 413 " in said[:16]
+    assert b"application/problem+json" in said
+    length = f"Content-Length: {MAX_BODY}\r\nExpect: 100-continue\r\n\r\n"
+    said = await raw(door, (head + length).encode(), b"{" * MAX_BODY)
+    assert said.startswith(b"HTTP/1.1 100 Continue")
+    assert b"HTTP/1.1 400 " in said
+    assert b" 417 " in (await raw(door, (head + "Expect: a-miracle\r\n\r\n").encode()))[:16]
+
+
+async def test_compressed_bodies_are_bounded(door: Rest) -> None:
+    good = gzip.compress(orjson.dumps(draft()))
+    assert (await post(door, good, **{"Content-Encoding": "gzip"})).status == 201
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert (await post(door, bomb, **{"Content-Encoding": "gzip"})).status == 413
+    for broken in (good[:-20], b"\x1f\x8b" + good[10:], b"not gzip at all"):
+        assert (await post(door, broken, **{"Content-Encoding": "gzip"})).status == 400
+    assert (await post(door, good, **{"Content-Encoding": "snappy"})).status == 415
+
+
+async def test_a_broken_chunk_is_refused(door: Rest) -> None:
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {door.tokens['admin']}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    assert b" 400 " in (await raw(door, head.encode() + b"zz\r\n{}\r\n0\r\n\r\n"))[:16]
+
+
+async def test_other_types_are_refused(door: Rest) -> None:
+    for type in (
+        "text/plain", "application/json; charset=latin-1", "application/x-www-form-urlencoded",
+        "application/merge-patch+json", ";;;", "application/problem+json", None,
+    ):  # fmt: skip
+        said = await door.ask(
+            "admin", "POST", PATH, data=orjson.dumps(draft()), skip_auto_headers=["Content-Type"],
+            headers={} if type is None else {"Content-Type": type},
+        )  # fmt: skip
+        assert (said.status, said.headers["Accept"]) == (415, "application/json"), type
+    booking = await door.booking()
+    said = await door.ask(
+        "admin", "PATCH", f"{PATH}/{booking['id']}", data=b"{}", headers={"Content-Type": "a/b"}
+    )
+    assert said.status == 415
+    assert said.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
+
+
+async def test_all_faults_are_told_at_once(door: Rest) -> None:
+    wrong = draft(
+        student_id="sam",
+        departure_latitude=91,
+        duration_minutes=True,
+        scheduled_datetime="2030-01-01T10:00:00",
+        status="COMPLETED",
+        **{"a/b~c": 1},
+    )
+    del wrong["arrival_airport"]
+    said = await door.ask("admin", "POST", PATH, wrong)
+    assert said.code == "invalid"
+    assert said.where == [
+        "/arrival_airport", "/a~1b~0c", "/departure_latitude", "/duration_minutes",
+        "/scheduled_datetime", "/status", "/student_id",
+    ]  # fmt: skip
+    query = "from=2030-01-01T00:00:00&to=1700000000&status=LATE&limit=0&after=x&x=1&airport=%00"
+    said = await door.ask("admin", "GET", f"{PATH}?{query}&airport=a&airport=b")
+    assert said.code == "invalid"
+    assert set(said.where) == {"after", "airport", "from", "limit", "status", "to", "x"}
+    assert (await door.ask("admin", "GET", "/api/v1/me?x=1")).where == ["x"]
+    for raw_query in ("from=%ff", "%ff=1"):
+        assert (await door.ask("admin", "GET", f"{PATH}?{raw_query}")).status == 400
+
+
+async def test_who_is_not_known_is_challenged(door: Rest) -> None:
+    good, expired = door.tokens["admin"], door.hub.token("sub-admin", ttl=-1)
+    for sent in (
+        "", "Bearer", "Bearer ", "Basic YTpi", "Bearer a.b.c", f"Bearer {good}x",
+        f"Bearer {good} x", f"Token {good}", f"Bearer {expired}",
+    ):  # fmt: skip
+        said = await door.ask(None, "GET", "/api/v1/me", headers={"Authorization": sent})
+        assert said.status == 401, sent
+        challenge = said.headers["WWW-Authenticate"]
+        assert challenge.startswith('Bearer realm="hub", error="invalid_token"')
+        assert said.code
+        assert good not in said.body.decode()
+        assert expired not in said.body.decode()
+    nobody = await door.ask(None, "GET", "/api/v1/me")
+    assert nobody.headers["WWW-Authenticate"] == 'Bearer realm="hub"'
+
+
+async def test_an_expired_token_is_not_remembered_as_good(door: Rest) -> None:
+    door.tokens["brief"] = door.hub.token("sub-admin", ttl=1.5)
+    assert (await door.ask("brief", "GET", "/api/v1/me")).status == 200
+    await asyncio.sleep(1.6)
+    assert (await door.ask("brief", "GET", "/api/v1/me")).status == 401
+
+
+async def test_addresses_and_methods(door: Rest) -> None:
+    for path in ("/nope", "/api/v1", "/api/v1/bookings/", "/api/v1/bookings/x/y"):
+        assert (await door.ask("admin", "GET", path)).code == "not-found"
+    said = await door.ask("admin", "PUT", PATH, {})
+    assert said.code == "method-not-allowed"
+    assert set(said.headers["Allow"].replace(" ", "").split(",")) == {
+        "GET", "HEAD", "POST", "OPTIONS",
+    }  # fmt: skip
+    said = await door.ask(None, "OPTIONS", PATH)
+    assert (said.status, said.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+    booking = await door.booking()
+    got = await door.ask("sam", "GET", f"{PATH}/{booking['id']}")
+    head = await door.ask("sam", "HEAD", f"{PATH}/{booking['id']}")
+    assert (head.status, head.body) == (200, b"")
+    for name in ("ETag", "Content-Length", "Content-Type", "Cache-Control"):
+        assert head.headers[name] == got.headers[name]
+    assert "Hub-Cursor" in head.headers
+    for id in ("x", "1", booking["id"][:-1], "{" + booking["id"] + "}", "%00", "%ff"):
+        assert (await door.ask("sam", "GET", f"{PATH}/{id}")).code == "not-found"
+    assert (await door.ask("sam", "GET", f"{PATH}/{booking['id'].upper()}")).status == 200
+
+
+async def test_each_answer_has_its_request_s_id(door: Rest) -> None:
+    first, second = [await door.ask(None, "GET", "/healthz") for _ in range(2)]
+    assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
+    for given, kept in (("abc-1.2_3", True), ("a b", False), ("x" * 65, False), ("é", False)):
+        said = await door.ask(None, "GET", "/nope", headers={"X-Request-Id": given})
+        assert (said.headers["X-Request-Id"] == given) is kept
+        assert said.json["request_id"] == said.headers["X-Request-Id"]
+
+
+async def test_a_fault_of_ours_is_logged_and_not_shown(
+    door: Rest, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is mocked: the table is gone, which no hub expects."""
+    await door.conn.execute("ALTER TABLE notifications RENAME TO elsewhere")
+    with structlog.testing.capture_logs() as logs:
+        said = await door.ask("sam", "GET", "/api/v1/notifications?read=false")
+    assert said.code == "internal"
+    assert "elsewhere" not in said.body.decode()
+    assert "notifications" not in said.body.decode()
+    [failure] = [line for line in logs if line["log_level"] == "error"]
+    assert failure["request_id"] == said.headers["X-Request-Id"]
+    assert failure["path"] == "/api/v1/notifications"
+    assert ID["sam"] == failure["who"]
+    assert door.tokens["sam"] not in str(logs)
+
+
+async def test_a_client_that_leaves_is_no_error(
+    door: Rest, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = int(door.hub.url.rpartition(":")[2])
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {door.tokens['admin']}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    )
+    with structlog.testing.capture_logs() as logs, caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head.encode())
+            await writer.drain()
+            writer.transport.abort()
+        await asyncio.sleep(0.2)
+        assert (await door.ask(None, "GET", "/healthz")).status == 200
+    assert not [line for line in logs if line["log_level"] == "error"]
+    assert not caplog.records
