@@ -260,19 +260,19 @@ def test_the_procfiles_command_serves(folder: Path, database: Callable[..., str]
 
 
 @pytest.mark.parametrize(
-    ("settings", "complaint"),
+    ("command", "settings", "complaint"),
     [
-        ({"HUB_PORT": "many"}, "HUB_PORT: "),
-        ({"HUB_ENV": "staging"}, "HUB_ENV: "),
-        ({"DATABASE_PORT": "x"}, "DATABASE_PORT: "),
-        ({"DATABASE_URL": "postgresql://u:s3cret@127.0.0.1:1/x"}, "127.0.0.1:1"),
-        ({"DATABASE_URL": "nonsense://u:s3cret@x"}, "URL"),
+        ("up", {"HUB_PORT": "many"}, "HUB_PORT: "),
+        ("dsn", {"HUB_ENV": "staging"}, "HUB_ENV: "),
+        ("dsn", {"DATABASE_PORT": "x"}, "DATABASE_PORT: "),
+        ("migrate", {"DATABASE_URL": "postgresql://u:s3cret@127.0.0.1:1/x"}, "127.0.0.1:1"),
+        ("migrate", {"DATABASE_URL": "nonsense://u:s3cret@x"}, "URL"),
     ],
 )
 def test_wrong_settings_are_told_by_name_in_one_line(
-    folder: Path, settings: dict[str, str], complaint: str
+    folder: Path, command: str, settings: dict[str, str], complaint: str
 ) -> None:
-    said = one_line(hub(folder, "up", **{"HUB_PORT": str(free_port())} | settings))
+    said = one_line(hub(folder, command, **settings))
     assert complaint in said
     assert "s3cret" not in said
 
