@@ -91,6 +91,8 @@ class Client:
         self.cursors: dict[str, str] = {}
         self.views: dict[str, str] = {}
         self.heard: list[dict[str, Any]] = []
+        #: Whether pings are answered.
+        self.answers = True
 
     async def say(self, **message: Any) -> None:
         await self.ws.send_str(orjson.dumps(message).decode())
@@ -99,11 +101,14 @@ class Client:
         """The next message; pings are answered and passed over. A close is {"type": "closed"}."""
         while True:
             message = await self.ws.receive(timeout=timeout)
+            if message.type is aiohttp.WSMsgType.PONG:
+                continue
             if message.type is not aiohttp.WSMsgType.TEXT:
                 return {"type": "closed", "code": self.ws.close_code}
             told: dict[str, Any] = orjson.loads(message.data)
             if told["type"] == "ping":
-                await self.say(type="pong")
+                if self.answers:
+                    await self.say(type="pong")
                 continue
             self.heard.append(told)
             return told

@@ -59,7 +59,8 @@ async def test_welcome_rows_live_change(hub: Hub, connect: Connect, sql: Any) ->
     assert len(client.rows["1"]) == await sql.fetchval("SELECT count(*) FROM bookings")
     key = next(iter(client.rows["1"]))
     xid = await sql.fetchval(
-        "UPDATE bookings SET aircraft_id = 'N1TEST' WHERE id = $1 RETURNING pg_current_xact_id()::text", key
+        "UPDATE bookings SET aircraft_id = 'N1TEST' WHERE id = $1 RETURNING pg_current_xact_id()::text",
+        key,
     )
     change = await client.until("change")
     assert change["view"] == live["view"]
@@ -100,7 +101,9 @@ async def test_a_booking_moved_from_a_to_b(hub: Hub, connect: Connect, sql: Any)
         await client.watch("1", "bookings")
     assert key in theirs[0].rows["1"]
     assert key not in theirs[1].rows["1"]
-    await sql.execute("UPDATE bookings SET instructor_id = $1::text::uuid WHERE id = $2", b["id"], key)
+    await sql.execute(
+        "UPDATE bookings SET instructor_id = $1::text::uuid WHERE id = $2", b["id"], key
+    )
     lost, got = [await client.until("change") for client in theirs]
     assert lost["transactions"][0]["items"] == [{"op": "remove", "key": key}]
     assert lost["transactions"][0]["tx"] == got["transactions"][0]["tx"]
@@ -126,12 +129,17 @@ async def test_a_row_leaving_a_filter_and_entering_it(hub: Hub, connect: Connect
     assert await client.silent()
     await sql.execute("UPDATE bookings SET status = 'AT_RISK' WHERE id = $1", key)
     await client.until("change")
-    await sql.execute("UPDATE bookings SET arrival_airport = 'KHWD', departure_airport = 'KHWD' WHERE id = $1", key)
+    await sql.execute(
+        "UPDATE bookings SET arrival_airport = 'KHWD', departure_airport = 'KHWD' WHERE id = $1",
+        key,
+    )
     told = await client.until("change")
     assert told["transactions"][0]["items"] == [{"op": "remove", "key": key}]
 
 
-async def test_three_rows_in_one_transaction_are_one_frame(hub: Hub, connect: Connect, sql: Any) -> None:
+async def test_three_rows_in_one_transaction_are_one_frame(
+    hub: Hub, connect: Connect, sql: Any
+) -> None:
     keys = [await _booking(sql, days=100 + n) for n in range(3)]
     client = await connect(hub, await hub.token_of(ADMIN))
     await client.watch("1", "bookings")
@@ -145,7 +153,9 @@ async def test_three_rows_in_one_transaction_are_one_frame(hub: Hub, connect: Co
     assert await client.silent(0.2)
 
 
-async def test_resume_by_cursor_says_only_what_changed(hub: Hub, connect: Connect, sql: Any) -> None:
+async def test_resume_by_cursor_says_only_what_changed(
+    hub: Hub, connect: Connect, sql: Any
+) -> None:
     key = await _booking(sql)
     first = await connect(hub, await hub.token_of(ADMIN))
     await first.watch("1", "bookings")

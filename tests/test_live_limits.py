@@ -1,0 +1,196 @@
+"""Limits and time: every limit has its error or its close code, and an idle session no timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import aiohttp
+import asyncpg
+from running import Client, Hub
+
+from hub.live import drain
+from hub.live.closing import Code
+
+Connect = Callable[..., Awaitable[Client]]
+Start = Callable[..., Awaitable[Hub]]
+ADMIN = "admin@example.com"
+
+
+async def _ends(client: Client, code: Code) -> dict[str, Any]:
+    bye = await client.until("bye")
+    assert bye["code"] == code
+    assert (await client.hear())["code"] == code
+    return bye
+
+
+async def test_no_hello_in_time_whatever_is_sent_meanwhile(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    hub = await start_hub(seeded_dsn, hello_timeout=0.5)
+    client = await connect(hub, autoping=False)
+    began = monotonic()
+    while monotonic() - began < 1:
+        await client.ws.ping()
+        await asyncio.sleep(0.1)
+    await _ends(client, Code.NO_HELLO)
+    assert monotonic() - began < 6
+
+
+async def test_too_many_messages_a_second(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    hub = await start_hub(seeded_dsn, messages_per_second=5)
+    client = await connect(hub, await hub.token_of(ADMIN))
+    for n in range(30):
+        await client.say(type="unwatch", id=str(n))
+    await _ends(client, Code.RATE)
+
+
+async def test_a_flood_of_pings_is_too_many_messages(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    hub = await start_hub(seeded_dsn, messages_per_second=5)
+    client = await connect(hub, await hub.token_of(ADMIN), autoping=False)
+    for _ in range(500):
+        await client.ws.ping()
+    while (told := await client.ws.receive()).type is aiohttp.WSMsgType.PONG:
+        pass
+    assert told.json()["code"] == Code.RATE
+
+
+async def test_watches_a_session(start_hub: Start, seeded_dsn: str, connect: Connect) -> None:
+    hub = await start_hub(seeded_dsn, max_watches=2)
+    client = await connect(hub, await hub.token_of(ADMIN))
+    await client.watch("1", "bookings")
+    await client.watch("2", "notifications")
+    await client.say(type="watch", id="3", topic="bookings")
+    assert (await client.hear())["code"] == "too_many_watches"
+    await client.say(type="unwatch", id="2")
+    await client.watch("3", "bookings")
+
+
+async def test_sockets_of_one_principal(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    hub = await start_hub(seeded_dsn, max_sockets_per_principal=2)
+    token = await hub.token_of(ADMIN)
+    for _ in range(2):
+        await connect(hub, token)
+    third = await connect(hub)
+    await third.say(type="hello", token=token)
+    await _ends(third, Code.TOO_MANY)
+    await asyncio.sleep(0.05)
+    assert len(hub.house.gate.sessions) == 2
+
+
+async def test_a_ping_proves_and_an_unanswered_one_ends_it(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    hub = await start_hub(seeded_dsn, ping_every=1, pong_timeout=1)
+    token = await hub.token_of(ADMIN)
+    good, mute = await connect(hub, token), await connect(hub, token)
+    mute.answers = False
+    answering = asyncio.create_task(good.hear(timeout=30))
+    await mute.watch("1", "bookings")
+    conn = await asyncpg.connect(hub.dsn)
+    await conn.execute("UPDATE bookings SET duration_minutes = 7 WHERE status = 'COMPLETED'")
+    await conn.close()
+    await mute.until("change")
+    ping = await mute.ws.receive_json(timeout=5)
+    assert ping["type"] == "ping"
+    assert ping["sent"] == 1
+    assert ping["cursor"] == str(hub.house.feed.cursor)
+    assert ping["fresh_until"] > "2026"
+    bye = await mute.until("bye", timeout=8)
+    assert bye["code"] == Code.NO_PONG
+    await asyncio.sleep(1.5)
+    assert not answering.done(), "the one who answers is still here"
+    answering.cancel()
+    await asyncio.gather(answering, return_exceptions=True)
+
+
+async def test_a_token_is_renewed_in_place_or_ends_the_session(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    hub = await start_hub(seeded_dsn)
+    renewed = await connect(hub, await hub.token_of(ADMIN, ttl=4))
+    lapsed = await connect(hub, await hub.token_of(ADMIN, ttl=4))
+    for client in (renewed, lapsed):
+        told = await client.until("expiring")
+        assert 1 <= told["in"] <= 4
+    await renewed.say(type="auth", token=await hub.token_of(ADMIN))
+    assert (await renewed.until("renewed"))["expires"] > "2026"
+    await _ends(lapsed, Code.TOKEN_EXPIRED)
+    await renewed.watch("1", "bookings")
+
+
+async def test_another_users_token_does_not_renew(hub: Hub, connect: Connect) -> None:
+    client = await connect(hub, await hub.token_of(ADMIN))
+    conn = await asyncpg.connect(hub.dsn)
+    other = await conn.fetchval("SELECT email FROM users WHERE role = 'STUDENT' LIMIT 1")
+    await conn.close()
+    await client.say(type="auth", token=await hub.token_of(other))
+    await _ends(client, Code.FORBIDDEN)
+
+
+async def test_an_idle_session_has_no_task_and_no_timer(hub: Hub, connect: Connect) -> None:
+    async def cost() -> tuple[int, int]:
+        await asyncio.sleep(0.3)
+        loop: Any = asyncio.get_running_loop()
+        # The clients live in this loop too, with timers of their own.
+        timers = [
+            timer
+            for timer in loop._scheduled
+            if not timer.cancelled()
+            and str(getattr(timer._callback, "__module__", "")).startswith(("hub", "aiohttp.web_"))
+        ]
+        return len(asyncio.all_tasks()), len(timers)
+
+    token = await hub.token_of(ADMIN)
+    warm = await connect(hub, token)
+    await warm.watch("1", "bookings")
+    before = await cost()
+    clients = [await connect(hub, token, heartbeat=None) for _ in range(10)]
+    for client in clients:
+        await client.watch("1", "bookings")
+        await client.watch("2", "notifications")
+    tasks, timers = await cost()
+    assert tasks <= before[0]
+    assert timers <= before[1]
+
+
+async def test_a_drain_tells_each_when_to_come_back_and_loses_nothing(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    hub = await start_hub(seeded_dsn, max_sockets_per_principal=100)
+    token = await hub.token_of(ADMIN)
+    clients = [await connect(hub, token) for _ in range(30)]
+    for client in clients:
+        await client.watch("1", "bookings")
+    began = monotonic()
+    draining = asyncio.create_task(drain(hub.house.gate, 1.0))
+
+    async def farewell(client: Client) -> tuple[float, dict[str, Any]]:
+        bye = await _ends(client, Code.DRAINING)
+        return monotonic() - began, bye
+
+    ends = await asyncio.gather(*(farewell(client) for client in clients))
+    await draining
+    assert max(at for at, _ in ends) < 5
+    assert max(at for at, _ in ends) - min(at for at, _ in ends) > 0.2, "not paced"
+    assert len({bye["retry_after"] for _, bye in ends}) > 10, "not spread"
+    assert not hub.house.gate.sessions
+
+    conn = await asyncpg.connect(hub.dsn)
+    key = await conn.fetchval("SELECT id::text FROM bookings LIMIT 1")
+    await conn.execute("UPDATE bookings SET aircraft_id = 'NDRAIN' WHERE id = $1", key)
+    await conn.close()
+    await hub.restart()
+    back = await connect(hub, token)
+    await back.say(type="watch", id="1", topic="bookings", cursor=clients[0].cursors["1"])
+    change = await back.until("change")
+    assert [i["key"] for t in change["transactions"] for i in t["items"]] == [key]
+    assert (await back.until("live"))["resumed"] is True
