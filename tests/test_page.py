@@ -27,7 +27,15 @@ from hub.web.pages import STATIC, assets
 ADMIN = "admin@example.com"
 PATIENCE = 20_000  # ms: a noisy machine is no failure
 
-_FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+_FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 def _chromium() -> str | None:
@@ -246,10 +254,10 @@ async def test_days_are_stepped_and_come_back_at_once(
     await visit.sign_in(hub.url)
     await visit.shows(key, "CONFIRMED")
     await visit.page.get_by_role("button", name="Day after").click()
-    await expect(visit.page.locator("#day-today")).to_have_text("Tomorrow")
+    await expect(visit.page.locator("#day-name")).to_contain_text("tomorrow")
     await expect(visit.flight(key)).to_have_count(0, timeout=PATIENCE)
     await _status(sql, key, "AT_RISK")
-    await visit.page.locator("#day-today").click()
+    await visit.page.get_by_role("button", name="Today").click()
     await visit.shows(key, "AT_RISK")
     await visit.says("Live")
 

@@ -5,7 +5,7 @@ import { Agenda } from "./agenda.js";
 import { Board } from "./board.js";
 import { HubClient } from "./client.js";
 import { dayKey, dayOf, flightsOf, midnight, renderNext, renderTally } from "./day.js";
-import { h, icon, setAttribute, setText } from "./dom.js";
+import { clear, h, icon, setAttribute, setText } from "./dom.js";
 import * as door from "./door.js";
 import { FlightCard } from "./flight.js";
 import { Link } from "./link.js";
@@ -79,6 +79,8 @@ class App {
     this.client.close();
     this.card.close();
     el("app").hidden = true;
+    // Whoever signs in next sees nothing of what this person saw.
+    for (const id of ["day", "tally", "notices-list", "story-list", "next"]) clear(el(id));
     document.body.removeAttribute("data-link");
   }
 
@@ -111,6 +113,7 @@ class App {
       if (held) this.held.set(this.watched, held);
       if (this.held.size > HELD_DAYS) this.held.delete(this.held.keys().next().value);
       this.card.close();
+      this.story.clear();
     }
     this.watched = key;
     this.asked = performance.now();
@@ -244,16 +247,14 @@ class App {
   }
 
   renderHead(from, now, today) {
-    const near = { [dayKey(midnight(now, -1))]: "Yesterday", [dayKey(midnight(now, 1))]: "Tomorrow" };
+    const near = { [dayKey(midnight(now, -1))]: ", yesterday", [dayKey(midnight(now, 1))]: ", tomorrow" };
     const name = el("day-name");
-    const parts = [weekday(from), date(from)];
+    const parts = [weekday(from), `${date(from)}${near[dayKey(from)] ?? ""}`];
     if (name.dataset.day !== parts.join()) {
       name.dataset.day = parts.join();
-      name.replaceChildren(h("span", {}, `${parts[0]}`), " ", h("span", { class: "light" }, parts[1]));
+      name.replaceChildren(parts[0], " ", h("span", { class: "light" }, parts[1]));
     }
-    setText(el("day-today"), today ? "Today" : (near[dayKey(from)] ?? "Today"));
     setAttribute(el("day-today"), "aria-current", today ? "date" : null);
-    setAttribute(el("day-today"), "aria-label", today ? "Today is shown" : "Back to today");
     const known = el("day-known");
     known.hidden = this.link.trusted || this.client.heardAt === null || !this.flights.ready;
     if (!known.hidden) setText(known, `As known at ${this.link.knownAt}`);

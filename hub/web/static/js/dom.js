@@ -69,6 +69,12 @@ export function keyed(parent, items, keyOf, create, update) {
   }
 }
 
+/** Empty an element and forget what it held by key. */
+export function clear(element) {
+  element.replaceChildren();
+  element.keyedElements = undefined;
+}
+
 function firstStaying(element) {
   while (element?.classList.contains("leaving")) element = element.nextElementSibling;
   return element;

@@ -39,6 +39,7 @@ export class FlightCard {
     this.key = key;
     this.update(row);
     card.showPopover();
+    card.focus({ preventScroll: true });
     this._place(anchor);
   }
 

@@ -26,12 +26,12 @@ export function describe(client) {
   if (phase === "catching-up") return { kind: "connecting", word: "Catching up", detail: "", why: "" };
   if (phase === "waiting") {
     const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-    const soon = seconds === 0 ? "Reconnecting" : `Reconnecting in ${seconds} s`;
+    const soon = seconds === 0 ? "" : `in ${seconds} s`;
     const why = offline ? "This device is offline." : "The hub cannot be reached.";
-    if (stale) return { kind: "stale", word: since, detail: soon, why };
-    return { kind: "waiting", word: offline ? "Offline" : soon, detail: offline ? soon : "", why };
+    if (stale) return { kind: "stale", word: since, detail: `reconnecting ${soon}`, why };
+    return { kind: "waiting", word: offline ? "Offline" : "Reconnecting", detail: offline ? `reconnecting ${soon}` : soon, why };
   }
-  if (stale) return { kind: "stale", word: since, detail: "Reconnecting", why: "The hub cannot be reached." };
+  if (stale) return { kind: "stale", word: since, detail: "reconnecting", why: "The hub cannot be reached." };
   return { kind: "connecting", word: attempt > 0 ? "Reconnecting" : "Connecting", detail: "", why: "" };
 }
 
@@ -116,7 +116,7 @@ export class Link {
   }
 
   _say(state) {
-    const words = state.kind === "live" ? "Live" : [state.word.replace(/ in \d+ s/, ""), state.why].filter(Boolean).join(". ");
+    const words = state.kind === "live" ? "Live" : [state.word, state.why].filter(Boolean).join(". ");
     if (words === this._said) return;
     // The first "Live" is what everyone expects: no need to speak over the page's own heading.
     if (this._said !== "" || state.kind !== "live") setText(voice, words === "Live" ? "Live again" : words);

@@ -1,7 +1,7 @@
 /**
  * Notifications and the unread badge.
  */
-import { flash, h, icon, keyed, setAttribute, setText } from "./dom.js";
+import { clear, flash, h, icon, keyed, setAttribute, setText } from "./dom.js";
 import { NOTICE, SAY, ago } from "./words.js";
 
 const MOST = 60;
@@ -22,8 +22,7 @@ export class Notices {
     aside.onkeydown = (event) => {
       if (event.key === "Escape") this.toggle(false);
     };
-    list.replaceChildren();
-    list.keyedElements = undefined;
+    clear(list);
     this.toggle(false, false);
   }
 

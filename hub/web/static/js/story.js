@@ -1,7 +1,7 @@
 /**
  * The story of what just changed: the last few changes of the day in view, the newest first.
  */
-import { flash, h, icon, keyed } from "./dom.js";
+import { clear, flash, h, icon, keyed } from "./dom.js";
 import { SAY, STATUS, clock, clockSeconds, happened, tail } from "./words.js";
 
 const LINES = 6;
@@ -10,10 +10,14 @@ const list = document.getElementById("story-list");
 
 export class Story {
   constructor() {
-    this._lines = [];
     this._count = 0;
-    list.replaceChildren();
-    list.keyedElements = undefined;
+    this.clear();
+  }
+
+  /** Another day has another story. */
+  clear() {
+    this._lines = [];
+    clear(list);
     section.hidden = true;
   }
 
