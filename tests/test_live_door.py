@@ -79,9 +79,7 @@ async def test_the_handshake_of_the_rfc(hub: Hub) -> None:
 async def test_what_is_refused(
     hub: Hub, change: dict[str, str], line: str | None, status: int
 ) -> None:
-    got, answer, reader, writer = await _raw(
-        hub, HEAD | change, line=line or "GET /api/v1/ws HTTP/1.1"
-    )
+    got, answer, _, writer = await _raw(hub, HEAD | change, line=line or "GET /api/v1/ws HTTP/1.1")
     assert got == status, answer
     assert b"application/problem+json" in answer
     assert not hub.house.gate.sessions

@@ -189,6 +189,7 @@ async def test_a_drain_tells_each_when_to_come_back_and_loses_nothing(
     await conn.execute("UPDATE bookings SET aircraft_id = 'NDRAIN' WHERE id = $1", key)
     await conn.close()
     await hub.restart()
+    await hub.house.feed.turned()
     back = await connect(hub, token)
     await back.say(type="watch", id="1", topic="bookings", cursor=clients[0].cursors["1"])
     change = await back.until("change")

@@ -85,7 +85,8 @@ async def test_each_sees_only_their_own(hub: Hub, connect: Connect, sql: Any) ->
         assert {row["student_id"] for row in client.rows["b"].values()} == {student["id"]}
         assert {row["user_id"] for row in client.rows["n"].values()} == {student["id"]}
     await sql.execute(
-        "INSERT INTO notifications (user_id, type, title, message) VALUES ($1::text::uuid, 'CONFIRMATION', 't', 'm')",
+        """INSERT INTO notifications (user_id, type, title, message)
+           VALUES ($1::text::uuid, 'CONFIRMATION', 't', 'm')""",
         students[0]["id"],
     )
     told = await one.until("change")
@@ -165,6 +166,7 @@ async def test_resume_by_cursor_says_only_what_changed(
     await sql.execute("DELETE FROM bookings WHERE id = $1", gone)
     for n in range(5):
         await sql.execute("UPDATE bookings SET aircraft_id = $2 WHERE id = $1", key, f"N{n}")
+    await hub.house.feed.turned()
     second = await connect(hub, await hub.token_of(ADMIN))
     await second.say(type="watch", id="9", topic="bookings", cursor=cursor)
     change = await second.until("change")
@@ -193,6 +195,7 @@ async def test_a_rest_reads_cursor_starts_a_stream(hub: Hub, connect: Connect, s
         cursor = answer.headers["Hub-Cursor"]
         read = await answer.json()
     await sql.execute("UPDATE bookings SET aircraft_id = 'N77' WHERE id = $1", key)
+    await hub.house.feed.turned()
     client = await connect(hub, token)
     await client.say(type="watch", id="1", topic="bookings", cursor=cursor)
     change = await client.until("change")
@@ -228,12 +231,15 @@ async def test_a_cursor_that_cannot_be_honoured(
 
 async def test_errors_name_what_is_wrong_and_cost_nothing(hub: Hub, connect: Connect) -> None:
     client = await connect(hub, await hub.token_of(ADMIN))
+    watch = {"type": "watch", "id": "1", "topic": "bookings"}
     for message, code, words in [
-        ({"type": "watch", "id": "1", "topic": "weather"}, "unknown_topic", "bookings"),
-        ({"type": "watch", "id": "1", "topic": "bookings", "filter": {"status": ["MAYBE"]}}, "bad_filter", "/filter/status/0"),
-        ({"type": "watch", "id": "1", "topic": "bookings", "filter": {"from": "2026-01-01T00:00:00"}}, "bad_filter", "/filter/from"),
-        ({"type": "watch", "id": "1", "topic": "bookings", "filter": {"colour": "red"}}, "bad_filter", "/filter/colour"),
-        ({"type": "watch", "id": "1", "topic": 5}, "malformed", "/topic"),
+        (watch | {"topic": "weather"}, "unknown_topic", "bookings"),
+        (watch | {"filter": {"status": ["MAYBE"]}}, "bad_filter", "/filter/status/0"),
+        (watch | {"filter": {"from": "2026-01-01T00:00:00"}}, "bad_filter", "/filter/from"),
+        (watch | {"filter": {"from": "0001-01-01T00:00:00+14:00"}}, "bad_filter", "/filter/from"),
+        (watch | {"filter": {"colour": "red"}}, "bad_filter", "/filter/colour"),
+        (watch | {"filter": {"aircraft_id": "N\u0000"}}, "bad_filter", "/filter/aircraft_id"),
+        (watch | {"topic": 5}, "malformed", "/topic"),
         ({"type": "unwatch", "id": "none"}, "unknown_watch", ""),
         ({"type": "hello", "token": "x"}, "hello_twice", ""),
     ]:  # fmt: skip
