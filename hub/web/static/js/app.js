@@ -4,15 +4,16 @@
 import { Agenda } from "./agenda.js";
 import { Board } from "./board.js";
 import { HubClient } from "./client.js";
-import { dayKey, dayOf, flightsOf, midnight, renderNext, renderTally } from "./day.js";
-import { clear, h, icon, setAttribute, setText } from "./dom.js";
+import { dayKey, dayOf, flightsOf, midnight, renderHead, renderNext, renderTally } from "./day.js";
+import { clear, setAttribute, setText } from "./dom.js";
 import * as door from "./door.js";
 import { FlightCard } from "./flight.js";
+import { instead } from "./instead.js";
 import { Link } from "./link.js";
 import { Notices } from "./notices.js";
 import { Session } from "./session.js";
 import { Story } from "./story.js";
-import { ROLE, SAY, clock, date, initials, sameDay, weekday, zone, zulu } from "./words.js";
+import { ROLE, clock, initials, sameDay, weekday, zone, zulu } from "./words.js";
 
 const el = (id) => document.getElementById(id);
 const SHAPE = "hub.shape";
@@ -97,8 +98,7 @@ class App {
   /** Go to a day (its local midnight), or back to following today (null). */
   go(day) {
     this.day = day !== null && sameDay(day, this.client.now()) ? null : day;
-    const hash = this.day === null ? " " : `#${dayKey(this.day)}`;
-    history.replaceState(null, "", this.day === null ? location.pathname : hash);
+    history.replaceState(null, "", this.day === null ? location.pathname : `#${dayKey(this.day)}`);
     this.follow();
     this.draw();
   }
@@ -212,13 +212,21 @@ class App {
     setText(el("me-card-email"), email);
   }
 
+  /** How old what is shown may be. */
+  renderKnown() {
+    const known = el("day-known");
+    known.hidden = this.link.trusted || this.client.heardAt === null || !this.flights.ready;
+    if (!known.hidden) setText(known, `As known at ${this.link.knownAt}`);
+  }
+
   render() {
     const now = this.client.now();
     const { from, role, changes } = this;
     const to = midnight(from, 1);
     const today = now >= from && now < to;
     this.link.render();
-    this.renderHead(from, now, today);
+    renderHead(from, now);
+    this.renderKnown();
     this.notices.render({ rows: this.mine.rows, ready: this.mine.ready, now, changes });
     const flights = flightsOf(this.flights.rows);
     renderTally(el("tally"), flights);
@@ -230,7 +238,7 @@ class App {
     if (flights.length > 0) {
       show(view.element);
       view.render({ flights, from, to, now, role, changes });
-    } else show(this.instead());
+    } else show(instead(this.flights, this.client, this.asked));
     if (this.card.key !== null) {
       const row = this.flights.rows.get(this.card.key);
       if (row) this.card.update(row, changes.get(this.card.key));
@@ -245,46 +253,14 @@ class App {
       this.show(id, el("day-name"));
     }
   }
-
-  renderHead(from, now, today) {
-    const near = { [dayKey(midnight(now, -1))]: ", yesterday", [dayKey(midnight(now, 1))]: ", tomorrow" };
-    const name = el("day-name");
-    const parts = [weekday(from), `${date(from)}${near[dayKey(from)] ?? ""}`];
-    if (name.dataset.day !== parts.join()) {
-      name.dataset.day = parts.join();
-      name.replaceChildren(parts[0], " ", h("span", { class: "light" }, parts[1]));
-    }
-    setAttribute(el("day-today"), "aria-current", today ? "date" : null);
-    const known = el("day-known");
-    known.hidden = this.link.trusted || this.client.heardAt === null || !this.flights.ready;
-    if (!known.hidden) setText(known, `As known at ${this.link.knownAt}`);
-  }
-
-  /** What stands where flights would: a picture of waiting, a refusal, or an empty day. */
-  instead() {
-    if (this.flights.error) return empty("stopped", "This day cannot be shown", this.flights.error.message);
-    if (this.flights.ready) return empty("confirmed", SAY.noFlights, SAY.noFlightsMore);
-    const waiting = ["waiting", "stopped"].includes(this.client.state.phase);
-    if (waiting && this.client.heardAt !== null) return empty("waiting", SAY.cannotLoad, "");
-    // A quick answer should not flicker through a picture of waiting.
-    return performance.now() - this.asked < 150 ? h("div") : skeleton();
-  }
 }
 
+/** Put an element in the day's place, unless it, or its like, is there. */
 function show(element) {
   const place = el("day");
   const same = place.firstElementChild;
   if (same === element || (same?.dataset.what && same.dataset.what === element.dataset.what)) return;
   place.replaceChildren(element);
-}
-
-function empty(sign, words, more) {
-  return h("div", { class: "empty", "data-what": words }, icon(sign), h("b", {}, words), h("span", { class: "quiet" }, more));
-}
-
-function skeleton() {
-  const bars = Array.from({ length: 6 }, () => h("div", { class: "wait-lane" }, h("i"), h("i"), h("i")));
-  return h("div", { class: "skeleton", "data-what": "wait", role: "img", "aria-label": "Loading the day" }, bars);
 }
 
 async function leave(app) {

@@ -4,20 +4,13 @@
  * Knows nothing of the page. Invariants: rows change only by whole frames; a cursor is taken over
  * only with the rows it belongs to; what the client cannot prove to have received is asked for again.
  */
+import { delay, verdict } from "./backoff.js";
 import { Watch } from "./watch.js";
 
 const CONNECT_TIMEOUT = 12_000;
 const GRACE = 8_000; // beyond the ping interval, before silence means a dead socket
 const SETTLED = 10_000; // a connection this old was a good one: the back-off starts anew
 const MISCOUNT = 4299; // our own verdict: frames were lost, reconnect now
-
-/** What a close code's range tells the client to do. */
-function verdict(code) {
-  if (code >= 4000 && code <= 4099) return "stop";
-  if (code >= 4100 && code <= 4199) return "back off";
-  if (code >= 4200 && code <= 4299) return "now";
-  return "retry";
-}
 
 /** Thrown by `getToken` when only the person can help: no retry will. */
 export class SignInNeeded extends Error {}
@@ -253,18 +246,11 @@ export class HubClient {
       this._set({ phase: "stopped", attempt: 0, code, reason });
       return;
     }
-    let delay;
-    if (retryAfter !== null && retryAfter !== undefined) delay = retryAfter * 1000;
-    else if (what === "now" && failures === 0) delay = 0;
-    else {
-      // Full jitter: a thousand clients that fell together must not rise together.
-      const [base, cap] = what === "back off" ? [4_000, 60_000] : [1_000, 30_000];
-      delay = this._random() * Math.min(cap, base * 2 ** failures);
-    }
+    const wait = delay(what, failures, retryAfter, this._random);
     // A wait that the hub asked for is kept, whatever wakes the page.
     this._kept = what === "back off" || (retryAfter ?? 0) > 0;
-    this._set({ phase: "waiting", attempt: failures + 1, retryAt: Date.now() + delay, code, reason });
-    this._timers.retry = setTimeout(() => this._attempt(), delay);
+    this._set({ phase: "waiting", attempt: failures + 1, retryAt: Date.now() + wait, code, reason });
+    this._timers.retry = setTimeout(() => this._attempt(), wait);
   }
 
   _drop() {
