@@ -1,0 +1,129 @@
+"""Judging and conflating: whatever the events, applying a view's items keeps a client right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.fanout.judgement import Shown, conflate, judge
+from hub.fanout.views import View
+from hub.identity.directory import Directory
+from hub.rules.access import Everyone, Person
+from hub.rules.event import Event
+from hub.rules.topics import TOPICS, NotificationFilter
+from hub.rules.wire import Item
+
+NOTIFICATIONS = TOPICS["notifications"]
+VIEWS = [
+    View("v1", NOTIFICATIONS, Person("a"), NotificationFilter()),
+    View("v2", NOTIFICATIONS, Person("a"), NotificationFilter(read=False)),
+    View("v3", NOTIFICATIONS, Everyone(), NotificationFilter(read=True)),
+]
+State = dict[str, dict[str, Any]]
+
+
+def _row(key: str, user: str, read: bool, title: str) -> dict[str, Any]:
+    return {
+        "id": key,
+        "user_id": user,
+        "booking_id": None,
+        "type": "CONFIRMATION",
+        "title": title,
+        "message": "m",
+        "read": read,
+        "created_at": "2026-01-01T00:00:00+00:00",
+    }
+
+
+moves = st.lists(
+    st.tuples(
+        st.sampled_from(["k1", "k2", "k3"]),
+        st.sampled_from(["put", "put", "put", "delete"]),
+        st.sampled_from(["a", "b"]),
+        st.booleans(),
+        st.sampled_from(["x", "y"]),
+        st.booleans(),
+    ),
+    max_size=25,
+)
+
+
+def _history(given: list[Any]) -> tuple[list[Event], list[State]]:
+    """Events as the database would record them, and the table before each and at the end."""
+    table: State = {}
+    states = [dict(table)]
+    events = []
+    xid = 100
+    for key, what, user, read, title, same in given:
+        xid += not same
+        before = table.get(key)
+        if what == "delete":
+            if before is None:
+                continue
+            del table[key]
+            event = Event(xid, "t", "notifications", "D", key, None, before)
+        else:
+            row = _row(key, user, read, title)
+            if before is None:
+                event = Event(xid, "t", "notifications", "I", key, row, None)
+            else:
+                was = {c: v for c, v in before.items() if row[c] != v}
+                if not was:
+                    continue
+                event = Event(xid, "t", "notifications", "U", key, row, was)
+            table[key] = row
+        events.append(event)
+        states.append(dict(table))
+    return events, states
+
+
+def _seen(view: View, table: State) -> State:
+    return {key: row for key, row in table.items() if view.matches(row)}
+
+
+def _apply(rows: State, items: list[Item]) -> State:
+    rows = dict(rows)
+    for item in items:
+        if item.row is None:
+            assert item.key in rows, "removed what was never shown"
+            del rows[item.key]
+        else:
+            row = orjson.loads(orjson.dumps(item.row))
+            rows[item.key] = row | {"created_at": "2026-01-01T00:00:00+00:00"}
+    return rows
+
+
+@given(moves)
+def test_one_by_one(given: list[Any]) -> None:
+    events, states = _history(given)
+    for view in VIEWS:
+        shown = Shown(Directory())
+        rows: State = {}
+        for event, after in zip(events, states[1:], strict=True):
+            item = judge(view, event, shown)
+            if item is not None and item.row is not None and item.changed:
+                assert event.key in rows, "told what changed in a row that is new to the view"
+            rows = _apply(rows, [item] if item else [])
+            assert rows == _seen(view, after)
+
+
+@given(moves, st.data())
+def test_conflated_from_anywhere_to_anywhere(given: list[Any], data: st.DataObject) -> None:
+    events, states = _history(given)
+    start = data.draw(st.integers(0, len(events)))
+    end = data.draw(st.integers(start, len(events)))
+    for view in VIEWS:
+        items = conflate(view, events[start:end], Shown(Directory()))
+        assert items is not None
+        assert len({item.key for item in items}) == len(items), "a row is told of once"
+        assert _apply(_seen(view, states[start]), items) == _seen(view, states[end])
+
+
+def test_a_truncate_cannot_be_conflated() -> None:
+    truncated = Event(5, "t", "notifications", "T", None, None, None)
+    elsewhere = Event(5, "t", "bookings", "T", None, None, None)
+    assert conflate(VIEWS[0], [elsewhere, truncated], Shown(Directory())) is None
+    assert conflate(VIEWS[0], [elsewhere], Shown(Directory())) == []

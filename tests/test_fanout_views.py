@@ -1,0 +1,232 @@
+"""Views: what matches in memory is what the picture reads in SQL, and an event finds its views by index."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from hub.db.pool import open_pool
+from hub.errors import Invalid
+from hub.fanout import pictures as room
+from hub.fanout.delivery import Delivery
+from hub.fanout.pictures import Pictures
+from hub.fanout.views import View, Views
+from hub.identity.directory import Directory
+from hub.rules.access import Audience, Everyone, Person
+from hub.rules.cursor import Cursor, Snapshot
+from hub.rules.event import Batch, Event
+from hub.rules.rows import present
+from hub.rules.topics import TOPICS, BookingFilter, NotificationFilter, read_filter
+from hub.settings import Settings
+
+BOOKINGS, NOTIFICATIONS = TOPICS["bookings"], TOPICS["notifications"]
+
+
+class Sink:
+    """Counts what it is handed."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
+    def push(self, frames: bytes, changes: int) -> None:
+        self.frames.append(frames)
+
+    def restart(self, view: View | None, reason: str) -> None:
+        raise AssertionError(reason)
+
+    def rejudge(self) -> None:
+        raise AssertionError
+
+
+@pytest.fixture
+async def seeded(seeded_dsn: str) -> Any:
+    pool = await open_pool(seeded_dsn, settings=Settings())
+    yield pool
+    pool.terminate()
+
+
+async def _rows(pool: Any, table: str) -> list[dict[str, Any]]:
+    async with pool.acquire() as conn:
+        return [
+            orjson.loads(r[0]) for r in await conn.fetch(f"SELECT to_jsonb(t)::text FROM {table} t")
+        ]
+
+
+async def test_a_picture_is_what_matches(seeded: asyncpg.Pool) -> None:
+    rows = await _rows(seeded, "bookings")
+    middle = sorted(row["scheduled_datetime"] for row in rows)[len(rows) // 2]
+    some = rows[3]
+    people: list[Audience] = [Everyone(), Person(some["student_id"]), Person(some["instructor_id"])]
+    parts: list[dict[str, Any]] = [
+        {},
+        {"from": middle},
+        {"to": middle},
+        {"from": middle, "to": "2100-01-01T00:00:00Z", "status": ["CONFIRMED", "AT_RISK"]},
+        {"status": "CANCELLED"},
+        {"student_id": some["student_id"]},
+        {"instructor_id": some["instructor_id"], "airport": some["arrival_airport"]},
+        {"aircraft_id": some["aircraft_id"]},
+        {"airport": some["departure_airport"]},
+        {"airport": "KXXX"},
+    ]
+    views, sink = Views(), Sink()
+    pictures = Pictures(seeded)
+    every = [
+        views.join(sink, BOOKINGS, audience, read_filter(BOOKINGS, part))
+        for audience, part in product(people, parts)
+    ]
+    got = [await pictures.read(view) for view in every]
+    assert len({view.id for view in every}) == len(every)
+    sizes = set()
+    for view, picture in zip(every, got, strict=True):
+        shown = [row for page in picture.pages for row in orjson.loads(page)]
+        assert [row["id"] for row in shown] == [
+            row["id"]
+            for row in sorted(rows, key=lambda row: (row["scheduled_datetime"], row["id"]))
+            if view.matches(row)
+        ]
+        sizes.add(len(shown))
+        for row in shown:
+            before = next(r for r in rows if r["id"] == row["id"])
+            names = {"student_name": row["student_name"], "instructor_name": row["instructor_name"]}
+            assert row == present("bookings", before | names)
+    assert len(sizes) > 5, "the filters hardly differ"
+
+
+async def test_notifications_are_ones_own_and_newest_first(seeded: asyncpg.Pool) -> None:
+    rows = await _rows(seeded, "notifications")
+    views, sink, pictures = Views(), Sink(), Pictures(seeded)
+    for person in {row["user_id"] for row in rows}:
+        for read in (None, True, False):
+            view = views.join(sink, NOTIFICATIONS, Person(person), NotificationFilter(read=read))
+            picture = await pictures.read(view)
+            shown = [row for page in picture.pages for row in orjson.loads(page)]
+            assert {row["id"] for row in shown} == {r["id"] for r in rows if view.matches(r)}
+            assert [r["created_at"] for r in shown] == sorted(
+                (r["created_at"] for r in shown), reverse=True
+            )
+
+
+async def test_a_thousand_views_at_once_are_a_handful_of_queries(seeded: asyncpg.Pool) -> None:
+    import asyncio
+
+    views, sink, pictures = Views(), Sink(), Pictures(seeded)
+    people = [row["id"] for row in await _rows(seeded, "users")]
+    every = [
+        views.join(
+            sink, BOOKINGS, Person(people[n % len(people)]), BookingFilter(aircraft_id=f"N{n}")
+        )
+        for n in range(1000)
+    ]
+    # Each is asked for three times: whoever comes while it is read shares it.
+    got = await asyncio.gather(*(pictures.read(view) for view in every * 3))
+    assert len(got) == 3000
+    assert pictures.reads <= 1000 / room.TOGETHER + 1
+    assert not pictures._readers
+
+
+async def test_too_large_a_picture_is_refused(
+    seeded: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "MOST", 5)
+    views, sink, pictures = Views(), Sink(), Pictures(seeded)
+    whole = views.join(sink, BOOKINGS, Everyone(), BookingFilter())
+    with pytest.raises(Invalid) as wrong:
+        await pictures.read(whole)
+    assert wrong.value.code == "too_many_rows"
+    none = views.join(sink, BOOKINGS, Everyone(), BookingFilter(airport="KXXX"))
+    assert (await pictures.read(none)).pages == (b"[]",)
+
+
+def _booking(key: str, **more: Any) -> dict[str, Any]:
+    plain = dict.fromkeys(present("bookings", _BLANK))
+    return (
+        plain
+        | {
+            "id": key,
+            "student_id": "s1",
+            "instructor_id": "i1",
+            "departure_airport": "KPAO",
+            "arrival_airport": "KSQL",
+            "scheduled_datetime": "2026-05-01T10:00:00+00:00",
+            "created_at": "2026-01-01T00:00:00+00:00",
+            "updated_at": "2026-01-01T00:00:00+00:00",
+            "status": "CONFIRMED",
+        }
+        | more
+    )
+
+
+class _Blank(dict[str, Any]):
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+_BLANK = _Blank()
+
+
+def test_an_event_costs_its_own_views_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged = 0
+    real = View.matches
+
+    def counting(self: View, row: Any) -> bool:
+        nonlocal judged
+        judged += 1
+        return real(self, row)
+
+    monkeypatch.setattr(View, "matches", counting)
+    costs = []
+    for crowd in (10, 10_000):
+        views = Views()
+        delivery = Delivery(views, Directory())
+        watching = [Sink() for _ in range(crowd)]
+        for n, sink in enumerate(watching):
+            views.join(sink, BOOKINGS, Person(f"s{n}"), BookingFilter()).live.add(sink)
+        row = _booking("b1", student_id="s1", instructor_id="s2")
+        event = Event(
+            700, "2026-01-01T00:00:00Z", "bookings", "U", "b1", row, {"aircraft_id": "N1"}
+        )
+        judged = 0
+        delivery.deliver(Batch(Snapshot(700, 700), Cursor("e", Snapshot(701, 701)), (event,)))
+        costs.append(judged)
+        assert [len(sink.frames) for sink in watching[:4]] == [0, 1, 1, 0]
+        assert delivery.encoded == 2
+    assert costs[0] == costs[1] <= 4
+
+
+def test_one_write_a_socket_a_batch_and_one_encoding_a_view() -> None:
+    views = Views()
+    delivery = Delivery(views, Directory())
+    crowd = [Sink() for _ in range(50)]
+    for sink in crowd:
+        views.join(sink, BOOKINGS, Everyone(), BookingFilter()).live.add(sink)
+        views.join(sink, BOOKINGS, Everyone(), BookingFilter(airport="KPAO")).live.add(sink)
+    events = tuple(
+        Event(700 + n, "2026-01-01T00:00:00Z", "bookings", "I", f"b{n}", _booking(f"b{n}"), None)
+        for n in range(20)
+    )
+    delivery.deliver(Batch(Snapshot(700, 700), Cursor("e", Snapshot(720, 720)), events))
+    assert delivery.encoded == 2
+    assert [len(sink.frames) for sink in crowd] == [1] * 50
+    assert len({id(sink.frames[0]) for sink in crowd}) <= 50
+    assert delivery.handed == 100
+
+
+def test_views_are_shared_and_forgotten() -> None:
+    views, one, two = Views(), Sink(), Sink()
+    first = views.join(one, BOOKINGS, Everyone(), BookingFilter(status=("AT_RISK", "CONFIRMED")))
+    again = views.join(two, BOOKINGS, Everyone(), BookingFilter(status=("CONFIRMED", "AT_RISK")))
+    assert first is again
+    assert views.join(one, BOOKINGS, Everyone(), first.within) is first
+    views.leave(one, first)
+    assert first.members[one] == 1
+    views.leave(one, first)
+    views.leave(two, first)
+    assert len(views) == 0
+    assert not views._by_hook
