@@ -154,8 +154,13 @@ async def test_all_faults_are_told_at_once(door: Rest) -> None:
     assert said.code == "invalid"
     assert set(said.where) == {"after", "airport", "from", "limit", "status", "to", "x"}
     assert (await door.ask("admin", "GET", "/api/v1/me?x=1")).where == ["x"]
-    for raw_query in ("from=%ff", "%ff=1"):
-        assert (await door.ask("admin", "GET", f"{PATH}?{raw_query}")).status == 400
+    said = await door.ask(None, "POST", "/dev/token", {"email": "a\0b"})
+    assert (said.code, said.where) == ("invalid", ["/email"])
+
+
+async def test_a_query_is_utf_8(door: Rest) -> None:
+    for query in ("airport=%ff", "%ff=1", "airport=%ed%a0%80"):
+        assert (await door.ask("admin", "GET", f"{PATH}?{query}")).status == 400
 
 
 async def test_who_is_not_known_is_challenged(door: Rest) -> None:

@@ -12,8 +12,11 @@ from aiohttp import web
 
 from hub.rest import bookings, dev, door, health, notifications, users
 from hub.rest.house import House
+from hub.rest.malformed import Runner
 from hub.rest.registry import Route
 from hub.rest.who import Keeper
+
+__all__ = ["Runner", "routes_of", "setup"]
 
 _RESOURCES = (bookings.routes, notifications.routes, users.routes, health.routes)
 

@@ -47,7 +47,6 @@ def query(model: type[M], request: web.Request, many: Collection[str] = ()) -> M
         name, _, text = part.partition("=")
         try:
             name, text = (unquote_plus(half, errors="strict") for half in (name, text))
-            (name + text).encode()
         except UnicodeError:
             raise Unparsable("The query is not UTF-8.") from None
         if name in many:

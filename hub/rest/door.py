@@ -73,6 +73,7 @@ def errors(house: House) -> Middleware:
         if not answer.prepared:
             answer.headers[REQUEST_ID] = request_id
             answer.headers["X-Content-Type-Options"] = "nosniff"
+            answer.headers["Server"] = "hub"
         if told_all or status >= 400 or request.method not in _SAFE:
             tell = log.warning if status >= 500 else log.info
             ms = round((time.perf_counter() - began) * 1000, 1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def _statement(name: str) -> tuple[str, tuple[str, ...]]:
+def text_and_parameters(name: str) -> tuple[str, tuple[str, ...]]:
     """A named query's text with ``$n``, and which parameter each of them is."""
     query = getattr(load(), name)
     return query.sql, tuple(inspect.signature(query).parameters)
@@ -26,7 +26,7 @@ def _statement(name: str) -> tuple[str, tuple[str, ...]]:
 
 async def run(conn: Connection, query: str, /, **given: Any) -> Any:
     """The first row of a named query, or None. A hot path: straight to the driver."""
-    text, parameters = _statement(query)
+    text, parameters = text_and_parameters(query)
     assert given.keys() == set(parameters), f"{query} takes {parameters}"
     return await conn.fetchrow(text, *[given[name] for name in parameters])
 
