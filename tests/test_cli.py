@@ -227,7 +227,7 @@ def test_the_procfiles_command_serves(folder: Path, database: Callable[..., str]
     dsn, port = database(), free_port()
     procfile = (Path(__file__).parents[1] / "Procfile").read_text()
     command = procfile.partition("web: ")[2].strip()
-    assert command.startswith("hub serve")
+    assert command.startswith("exec hub serve")
     # The Procfile finds `hub` on the path; here it is this checkout's.
     (folder / "hub").write_text(f'#!/bin/sh\nexec {sys.executable} -m hub "$@"\n')
     (folder / "hub").chmod(0o755)
@@ -241,7 +241,7 @@ def test_the_procfiles_command_serves(folder: Path, database: Callable[..., str]
     }
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {command}"], cwd=folder, env=environment, stderr=log
+            ["/bin/sh", "-c", command], cwd=folder, env=environment, stderr=log
         )
     try:
         until = time.monotonic() + 60
