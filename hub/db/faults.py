@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import asyncpg
-from asyncpg.exceptions import InterfaceError
+from asyncpg.exceptions import InterfaceError, InternalClientError
 
 from hub.errors import Conflict, Fault, HubError, Invalid, Misconfigured, Unavailable
 
@@ -154,6 +154,9 @@ def _is_lost(error: Exception) -> bool:
         return (error.sqlstate or "").startswith(_LOST)
     # asyncpg tells a connection that died as InterfaceError, and misuse of its API too; only the
     # text tells them apart.
+    if isinstance(error, InternalClientError):
+        # The server's farewell has come, the socket is not yet seen closed: asyncpg will not begin.
+        return "cannot switch to state" in str(error)
     if isinstance(error, InterfaceError):
         return "is closed" in str(error) or "is closing" in str(error)
     return isinstance(error, (OSError, EOFError))  # TimeoutError is an OSError

@@ -51,6 +51,15 @@ class Gate:
     def __post_init__(self) -> None:
         self.wheel = Wheel(self)
 
+    @property
+    def fresh_for(self) -> float:
+        """How long what a client shows may be called fresh, seconds: until a ping is overdue.
+
+        While the feed is cut off nothing it says is fresh: no promise, but a sign of life.
+        """
+        settings = self.settings
+        return settings.ping_every + settings.pong_timeout if self.feed.healthy else 0.0
+
     def lend(self) -> AbstractAsyncContextManager[Any]:
         """A pooled connection for the feed's backfill."""
         return reading(self.pool)

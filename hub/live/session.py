@@ -177,6 +177,7 @@ class Session:
                 "node": gate.settings.node,
                 "time": wire.now_z(now),
                 "ping": gate.settings.ping_every,
+                "fresh_until": wire.now_z(now + gate.fresh_for),
                 "expires": wire.now_z(who.expires) if who.expires is not None else None,
                 "principal": {"kind": who.kind, "id": who.id, "role": who.role, "name": who.name},
             }

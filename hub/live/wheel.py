@@ -89,10 +89,8 @@ class Wheel:
             cursor = str(self._gate.feed.cursor)
         except Unavailable:
             return
-        # While the feed is cut off nothing it says is fresh: no promise, but a sign of life.
-        fresh = settings.ping_every + settings.pong_timeout if self._gate.feed.healthy else 0.0
         head = b'{"type":"ping","cursor":"' + cursor.encode() + b'","sent":'
-        tail = b',"fresh_until":"' + wire.now_z(clock + fresh).encode() + b'"}'
+        tail = b',"fresh_until":"' + wire.now_z(clock + self._gate.fresh_for).encode() + b'"}'
         asked = []
         for session in slot:
             self._watch_expiry(session)
