@@ -246,7 +246,7 @@ def test_the_procfiles_command_serves(folder: Path, database: Callable[..., str]
     try:
         until = time.monotonic() + 60
         while f"serving http://127.0.0.1:{port}" not in (folder / "log").read_text():
-            assert process.poll() is None
+            assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < until
             time.sleep(0.02)
         assert get(f"http://127.0.0.1:{port}/readyz")[0] == 200
