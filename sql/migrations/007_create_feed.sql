@@ -70,9 +70,10 @@ BEGIN
         INSERT INTO events (entity, op) VALUES (TG_TABLE_NAME, 'T');
     END IF;
     IF FOUND THEN
-        IF pg_try_advisory_lock(7527030299283516524) THEN
-            PERFORM pg_advisory_unlock(7527030299283516524);
-        ELSE
+        -- Tried and released in one expression: between two statements a cancelled query would leave
+        -- the lock, which is the session's, held for as long as the session lasts.
+        IF NOT (CASE WHEN pg_try_advisory_lock(7527030299283516524)
+                     THEN pg_advisory_unlock(7527030299283516524) ELSE false END) THEN
             NOTIFY hub;
         END IF;
     END IF;
