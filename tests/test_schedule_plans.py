@@ -85,10 +85,9 @@ async def test_documented_indexes_serve(many: Connection) -> None:
     assert await plan(many, "bookings_page", **WHOLE | {"status": ["AT_RISK"]}) <= {
         "idx_bookings_status", "idx_bookings_status_scheduled_time", "idx_bookings_upcoming",
     }  # fmt: skip
-    assert await plan(many, "bookings_page_of", **of_sam | {"status": ["COMPLETED"]}) == mine
     # The live ones are few and have indexes of their own, those that refuse overlaps.
     live_ones = {"bookings_student_overlap", "bookings_instructor_overlap"}
-    assert await plan(many, "bookings_page_of", **of_sam | live) <= mine | live_ones
+    assert await plan(many, "bookings_page_of", **of_sam | live) <= either | live_ones
     assert await plan(many, "bookings_page_of", **of_sam) <= either
     assert await plan(many, "booking", id=ID["sam"], person=ID["sam"]) == {"bookings_pkey"}
     assert await plan(many, "booking_locked", id=ID["sam"], person=None) == {"bookings_pkey"}
