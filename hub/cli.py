@@ -122,7 +122,8 @@ def up(**given: Any) -> None:
 def serve(migrate: bool, **given: Any) -> None:
     """Serve on the configured database: what the Procfile runs.
 
-    Nothing is embedded and nothing seeded. Any number of these may share a database.
+    Nothing is embedded and nothing seeded. Any number of these may share a database; with none in
+    the environment, this one joins the `hub up` of this folder (give it another --port).
     """
     from hub import logs
     from hub.up import serve
