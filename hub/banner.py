@@ -61,17 +61,13 @@ async def banner(settings: Settings, command: str, *, embedded: bool) -> Callabl
     if signs:
         lines += ["  Sign in on the page as any of these:", "", *signs, ""]
     lines += ["  Try in another terminal, and watch the page:", ""]
-    if settings.env == "dev":
-        lines += [f"    {command} simulate"]
+    if settings.env == "dev":  # never suggest to change a school's real rows
+        lines += [f"    {command} simulate", f'    {command} psql -c "{EXAMPLE}"']
     if someone:
         lines += [f"    {command} token {shlex.quote(someone)}"]
-    lines += [
-        f'    {command} psql -c "{EXAMPLE}"',
-        f'    psql "$({command} dsn)"',
-        "",
-        "  Ctrl-C stops everything" + ("; the data stays for the next time." if embedded else "."),
-        "",
-    ]
+    lines += [f'    psql "$({command} dsn)"', ""]
+    stop = "everything; the data stays for the next time." if embedded else "the hub."
+    lines += [f"  Ctrl-C stops {stop}", ""]
     text = "\n".join(lines)
     return lambda url: text.replace("{url}", url)
 

@@ -102,7 +102,7 @@ class Up:
 
     def ready(self) -> Up:
         """Wait for the banner."""
-        return self.until(lambda: "Ctrl-C stops everything" in self.said)
+        return self.until(lambda: "Ctrl-C stops " in self.said)
 
     def until(self, happened: Callable[[], bool]) -> Up:
         """Wait for something, called again and again."""

@@ -220,6 +220,10 @@ def test_a_named_database_is_production_unless_said_otherwise(
     assert "development only" in one_line(hub(folder, "simulate", **host))
     count = hub(folder, "psql", "-XtAc", "SELECT count(*) FROM users", **host)
     assert count.stdout.strip() == "0"
+    with Up(folder, HUB_ISSUER="https://issuer.example", HUB_CLIENT_IDS="a", **host) as up:
+        up.ready()
+        assert "UPDATE" not in up.said  # these are somebody's real rows
+        assert "seeded" not in up.said
 
 
 def test_the_procfiles_command_serves(folder: Path, database: Callable[..., str]) -> None:
