@@ -69,7 +69,9 @@ BEGIN
     ELSE
         INSERT INTO events (entity, op) VALUES (TG_TABLE_NAME, 'T');
     END IF;
-    IF FOUND THEN
+    -- Where transactions can be prepared no node sleeps, and a writer who met another at the lock must
+    -- not ring for nothing: a transaction that has called NOTIFY cannot be prepared.
+    IF FOUND AND current_setting('max_prepared_transactions') = '0' THEN
         -- Tried and released in one expression: between two statements a cancelled query would leave
         -- the lock, which is the session's, held for as long as the session lasts.
         IF NOT (CASE WHEN pg_try_advisory_lock(7527030299283516524)
