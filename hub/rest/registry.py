@@ -153,8 +153,9 @@ class Routes:
             refusals |= {400}
         if conditional:
             refusals |= {412}
+        refusals -= answers.keys()
         for status in refusals | answers.keys():
-            HTTPStatus(status)
+            HTTPStatus(status)  # ValueError for what is none
 
         def register(handler: Handler[Q, B]) -> Handler[Q, B]:
             self.all.append(
