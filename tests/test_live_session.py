@@ -237,6 +237,8 @@ async def test_errors_name_what_is_wrong_and_cost_nothing(hub: Hub, connect: Con
         (watch | {"filter": {"status": ["MAYBE"]}}, "bad_filter", "/filter/status/0"),
         (watch | {"filter": {"from": "2026-01-01T00:00:00"}}, "bad_filter", "/filter/from"),
         (watch | {"filter": {"from": "0001-01-01T00:00:00+14:00"}}, "bad_filter", "/filter/from"),
+        (watch | {"filter": {"to": 5}}, "bad_filter", "/filter/to"),
+        (watch | {"filter": {"to": "1893456000"}}, "bad_filter", "/filter/to"),
         (watch | {"filter": {"colour": "red"}}, "bad_filter", "/filter/colour"),
         (watch | {"filter": {"aircraft_id": "N\u0000"}}, "bad_filter", "/filter/aircraft_id"),
         (watch | {"topic": 5}, "malformed", "/topic"),
@@ -337,6 +339,22 @@ async def test_a_change_of_role_is_judged_in_the_turn_it_is_read(
     assert told[0]["reason"] == "rights"
     assert told[1]["rows"] == []
     assert await client.silent()
+
+
+async def test_a_role_changed_while_away_is_judged_at_replay(
+    hub: Hub, connect: Connect, sql: Any
+) -> None:
+    admin = (await _people(sql, "ADMIN"))[0]
+    client = await connect(hub, await hub.token_of(admin["email"]))
+    await client.watch("1", "bookings")
+    await client.ws.close()
+    await sql.execute("UPDATE users SET role = 'STUDENT' WHERE id = $1", admin["id"])
+    await hub.house.feed.turned()
+    back = await connect(hub, await hub.token_of(admin["email"]))
+    live = await back.watch("1", "bookings", cursor=client.cursors["1"])
+    assert live["resumed"] is False
+    assert back.heard[1] == {"type": "reset", "id": "1", "reason": "rights"}
+    assert back.rows["1"] == {}
 
 
 async def test_a_deleted_user_is_shown_out(hub: Hub, connect: Connect, sql: Any) -> None:

@@ -74,14 +74,43 @@ async def _resume(session: Session, watch: Watching, text: str) -> None:
         cursor = parse_cursor(text)
     except ValueError:
         raise Gone("malformed") from None
-    await feed.recall(cursor, session.gate.lend)
+    patience = _Patience()
+    while True:
+        try:
+            await feed.recall(cursor, session.gate.lend)
+            break
+        except Unavailable:
+            await patience.wait()
     await _drained(session)
+    if _was_rejudged(session, cursor.snapshot):
+        raise Gone("rights")
     if not _live(session, watch, cursor.snapshot, resumed=True):
         raise Gone("distance")
 
 
+def _was_rejudged(session: Session, since: Snapshot) -> bool:
+    """Whether the user's role changed since: what the client kept is another role's picture."""
+    who = session.principal
+    return who is not None and any(
+        event.entity == "users"
+        and (event.key is None or (event.key == who.id and "role" in event.changed))
+        for event in session.gate.feed.since(since) or ()
+    )
+
+
+class _Patience:
+    """The database is away: a browser that waits for its rows waits with us, ever longer."""
+
+    def __init__(self) -> None:
+        self._most = 0.1
+
+    async def wait(self) -> None:
+        await asyncio.sleep(random.uniform(0, self._most))
+        self._most = min(5.0, self._most * 2)
+
+
 async def _from_picture(session: Session, watch: Watching, reason: str | None) -> None:
-    patience = 0.1
+    patience = _Patience()
     while True:
         if reason is not None:
             session.say({"type": "reset", "id": watch.id, "reason": reason})
@@ -89,9 +118,7 @@ async def _from_picture(session: Session, watch: Watching, reason: str | None) -
         try:
             picture = await session.gate.pictures.read(watch.view)
         except Unavailable:
-            # The database is away: a browser that waits for its picture waits with us.
-            await asyncio.sleep(random.uniform(0, patience))
-            patience = min(5.0, patience * 2)
+            await patience.wait()
             continue
         last = len(picture.pages) - 1
         for number, page in enumerate(picture.pages):

@@ -7,6 +7,7 @@ Invariant: ``matches`` says for one row what the topic's picture query says in S
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -30,6 +31,8 @@ from hub.rules.rows import moment
 
 #: Where a view hangs: a topic and, if it is bound to one, a field's name and value.
 Hook = tuple[Hashable, ...]
+#: What a moment begins with; a bare number would be taken for unix seconds.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
 
 
 def _as_list(value: object) -> object:
@@ -43,8 +46,14 @@ def _utc(given: datetime) -> datetime:
         raise ValueError("out of range") from None
 
 
+def _text(given: object) -> object:
+    if not isinstance(given, str) or _DATE.match(given) is None:
+        raise ValueError("is not an RFC 3339 time such as 2030-01-31T15:00:00Z")
+    return given
+
+
 #: A moment with an offset, held in UTC, so that equal moments make equal filters.
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^\x00]*$")]
 Statuses = Annotated[
     tuple[BookingStatus, ...],
