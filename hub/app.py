@@ -22,6 +22,7 @@ from aiohttp import web
 from hub import live, rest
 from hub import web as pages
 from hub.db.pool import connect, open_pool
+from hub.errors import Unavailable
 from hub.fanout.delivery import Delivery
 from hub.fanout.pictures import Pictures
 from hub.fanout.views import Views
@@ -64,6 +65,18 @@ class House:
         if not task.cancelled() and task.exception() is not None:
             log.error("a task of the hub died", task=task.get_name(), exc_info=task.exception())
             self.died.set()
+
+    async def until(self, stop: asyncio.Event) -> None:
+        """Wait for ``stop``. Raises Unavailable if a task of the hub's own dies first."""
+        waits = [asyncio.create_task(event.wait()) for event in (stop, self.died)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if self.died.is_set():
+            raise Unavailable("a part of the hub died; its log says how")
 
 
 @contextlib.asynccontextmanager
@@ -164,4 +177,4 @@ async def serve(
                 await house.feed.begun()
         if on_ready is not None:
             on_ready(house.url)
-        await stop.wait()
+        await house.until(stop)
