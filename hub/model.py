@@ -7,16 +7,23 @@ UUIDs as text, times RFC 3339 with ``Z``, decimals as JSON numbers.
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import date
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 Role = Literal["STUDENT", "INSTRUCTOR", "ADMIN"]
 TrainingLevel = Literal["STUDENT_PILOT", "PRIVATE_PILOT", "INSTRUMENT_RATED"]
 BookingStatus = Literal["CONFIRMED", "AT_RISK", "RESCHEDULING", "CANCELLED", "COMPLETED"]
 NotificationType = Literal[
     "WEATHER_ALERT", "OPTIONS_AVAILABLE", "DEADLINE_REMINDER", "CONFIRMATION", "ESCALATION"
+]
+
+#: A time of day by the school's clock, ``HH:MM`` up to ``24:00``; seconds only where a row has some.
+Clock = Annotated[
+    str,
+    StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?|24:00)$"),
 ]
 
 #: Statuses of a booking that still holds its aircraft, instructor and student.
@@ -80,3 +87,29 @@ class User(Row):
     training_level: TrainingLevel | None
     created_at: AwareDatetime
     updated_at: AwareDatetime
+
+
+class AvailabilityPattern(Row):
+    """A row of ``availability_patterns``: every week, on day 0 (Sunday) to 6."""
+
+    id: UUID
+    user_id: UUID
+    day_of_week: int
+    start_time: Clock
+    end_time: Clock
+    is_active: bool
+    created_at: AwareDatetime | None
+    updated_at: AwareDatetime | None
+
+
+class AvailabilityOverride(Row):
+    """A row of ``availability_overrides``: a block or an addition on one date; no times: all of it."""
+
+    id: UUID
+    user_id: UUID
+    override_date: date
+    start_time: Clock | None
+    end_time: Clock | None
+    is_blocked: bool
+    reason: str | None
+    created_at: AwareDatetime | None

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,6 +30,9 @@ class Settings(BaseSettings):
     state: Path = Path(".hub")
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: Whose clock the weekly patterns mean: a name of the tz database. A guess at the school's place
+    #: would be silently wrong anywhere else; UTC is plainly nobody's, and every answer names it.
+    timezone: str = "UTC"
 
     # The document's variables, or one URL that wins over them.
     database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("database_url", "DATABASE_URL"))
@@ -74,6 +78,21 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError):
+            # OSError: a folder of the database, such as "America".
+            raise ValueError("is no time zone such as America/Los_Angeles") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The school's clock."""
+        return ZoneInfo(self.timezone)
 
     @property
     def has_database(self) -> bool:

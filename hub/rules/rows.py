@@ -16,6 +16,8 @@ _SHOWN: dict[str, tuple[str, ...]] = {
     "bookings": tuple(model.Booking.model_fields),
     "notifications": tuple(model.Notification.model_fields),
     "users": tuple(model.User.model_fields),
+    "availability_patterns": tuple(model.AvailabilityPattern.model_fields),
+    "availability_overrides": tuple(model.AvailabilityOverride.model_fields),
 }
 _TIMES: dict[str, frozenset[str]] = {
     "bookings": frozenset(
@@ -23,6 +25,13 @@ _TIMES: dict[str, frozenset[str]] = {
     ),
     "notifications": frozenset({"created_at"}),
     "users": frozenset({"created_at", "updated_at"}),
+    "availability_patterns": frozenset({"created_at", "updated_at"}),
+    "availability_overrides": frozenset({"created_at"}),
+}
+#: Times of day, by the school's clock.
+_CLOCKS: dict[str, tuple[str, ...]] = {
+    "availability_patterns": ("start_time", "end_time"),
+    "availability_overrides": ("start_time", "end_time"),
 }
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -31,6 +40,11 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 def zulu(text: str) -> str:
     """``to_jsonb``'s ``…+00:00`` as RFC 3339 ``…Z``. The reader's session is in UTC."""
     return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def clock(text: str) -> str:
+    """``to_jsonb``'s ``08:30:00`` as the documented ``08:30``. Seconds, if there are any, are shown."""
+    return text[:5] if text[5:] == ":00" else text
 
 
 def moment(text: str) -> datetime:
@@ -50,7 +64,11 @@ def present(entity: str, row: Mapping[str, Any]) -> dict[str, Any]:
     ``row`` is ``to_jsonb``'s object plus, for a booking, ``student_name`` and ``instructor_name``.
     """
     times = _TIMES[entity]
-    return {
+    shown = {
         name: zulu(value) if name in times and (value := row[name]) is not None else row[name]
         for name in _SHOWN[entity]
     }
+    for name in _CLOCKS.get(entity, ()):
+        if shown[name] is not None:
+            shown[name] = clock(shown[name])
+    return shown

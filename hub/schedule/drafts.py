@@ -44,28 +44,33 @@ def _absent() -> Any:
     return None
 
 
-def _if_given() -> Any:
+def if_given() -> Any:
+    """A member that a patch may leave out but not set to null."""
     return Field(default_factory=_absent)
 
 
-class BookingPatch(Draft):
-    """A merge patch (RFC 7396) of a booking: what is given replaces; null clears the aircraft."""
-
-    student_id: Id = _if_given()
-    instructor_id: Id = _if_given()
-    aircraft_id: Aircraft | None = None
-    departure_airport: Airport = _if_given()
-    arrival_airport: Airport = _if_given()
-    departure_latitude: Latitude = _if_given()
-    departure_longitude: Longitude = _if_given()
-    arrival_latitude: Latitude = _if_given()
-    arrival_longitude: Longitude = _if_given()
-    scheduled_datetime: FlightTime = _if_given()
-    status: BookingStatus = _if_given()
-    training_level: TrainingLevel = _if_given()
-    duration_minutes: Minutes = _if_given()
+class Patch(Draft):
+    """A merge patch (RFC 7396): what is given replaces."""
 
     @property
     def given(self) -> dict[str, Any]:
         """The members that were given, as JSON values."""
         return self.model_dump(mode="json", exclude_unset=True)
+
+
+class BookingPatch(Patch):
+    """A merge patch (RFC 7396) of a booking: what is given replaces; null clears the aircraft."""
+
+    student_id: Id = if_given()
+    instructor_id: Id = if_given()
+    aircraft_id: Aircraft | None = None
+    departure_airport: Airport = if_given()
+    arrival_airport: Airport = if_given()
+    departure_latitude: Latitude = if_given()
+    departure_longitude: Longitude = if_given()
+    arrival_latitude: Latitude = if_given()
+    arrival_longitude: Longitude = if_given()
+    scheduled_datetime: FlightTime = if_given()
+    status: BookingStatus = if_given()
+    training_level: TrainingLevel = if_given()
+    duration_minutes: Minutes = if_given()

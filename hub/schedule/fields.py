@@ -7,7 +7,7 @@ number for a text, no moment without an offset), and whatever passes fits its co
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,6 +19,8 @@ UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", 
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -61,6 +63,28 @@ def _flight_time(value: Any) -> datetime:
     return when
 
 
+def _clock(value: Any) -> str:
+    if not isinstance(value, str) or _CLOCK.fullmatch(value) is None:
+        raise ValueError("is not a time of day such as 08:30")
+    return value
+
+
+def _closing(value: Any) -> str:
+    return "24:00" if value == "24:00" else _clock(value)
+
+
+def _day(value: Any) -> date:
+    try:
+        if not isinstance(value, str) or _DAY.fullmatch(value) is None:
+            raise ValueError
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is not a date such as 2030-01-31") from None
+    if not _EARLIEST.date() <= day < _LATEST.date():
+        raise ValueError("is not between the years 2000 and 2200")
+    return day
+
+
 def _whole(value: Any) -> Any:
     # JSON has one kind of number: 60.0 is the integer 60.
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -79,3 +103,19 @@ Aircraft = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{0,49}$"
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Minutes = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=24 * 60)]
+#: 0 is Sunday.
+Weekday = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=6)]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+#: When hours begin, by the school's clock; and when they end, midnight included.
+Opening = Annotated[
+    str,
+    BeforeValidator(_clock),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
+]
+Closing = Annotated[
+    str,
+    BeforeValidator(_closing),
+    WithJsonSchema({"type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"}),
+]
+#: Why: as much as its column holds.
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=255)]
