@@ -8,7 +8,7 @@ UUIDs as text, times RFC 3339 with ``Z``, decimals as JSON numbers.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
@@ -24,6 +24,20 @@ NotificationType = Literal[
 Clock = Annotated[
     str,
     StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?|24:00)$"),
+]
+
+#: What an integration's key may be good for.
+Scope = Literal[
+    "bookings:read",
+    "bookings:write",
+    "users:read",
+    "users:write",
+    "weather:write",
+    "options:write",
+    "preferences:read",
+    "notifications:write",
+    "availability:read",
+    "audit:read",
 ]
 
 #: Statuses of a booking that still holds its aircraft, instructor and student.
@@ -113,3 +127,46 @@ class AvailabilityOverride(Row):
     is_blocked: bool
     reason: str | None
     created_at: AwareDatetime | None
+
+
+class RescheduleOption(Row):
+    """A row of ``reschedule_options``: a time that is offered. ``ai_confidence_score`` is 0 to 1."""
+
+    id: UUID
+    booking_id: UUID
+    suggested_datetime: AwareDatetime
+    weather_forecast: dict[str, Any] | None
+    ai_confidence_score: float | None
+    created_at: AwareDatetime | None
+
+
+class PreferenceRanking(Row):
+    """A row of ``preference_rankings``: what one person said of the options, and until when.
+
+    ``none_work``: every option was marked unavailable; nothing is ranked then, or submitted.
+    """
+
+    id: UUID
+    booking_id: UUID
+    user_id: UUID
+    option1_id: UUID | None
+    option2_id: UUID | None
+    option3_id: UUID | None
+    unavailable_option_ids: list[UUID]
+    none_work: bool
+    deadline: AwareDatetime
+    submitted_at: AwareDatetime | None
+    created_at: AwareDatetime | None
+
+
+class ApiKey(Row):
+    """A row of ``api_keys``, without its digest. ``last_used_at`` is true to the minute."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[Scope]
+    created_by: UUID | None
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+    revoked_at: AwareDatetime | None

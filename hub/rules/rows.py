@@ -16,8 +16,11 @@ _SHOWN: dict[str, tuple[str, ...]] = {
     "bookings": tuple(model.Booking.model_fields),
     "notifications": tuple(model.Notification.model_fields),
     "users": tuple(model.User.model_fields),
+    "api_keys": tuple(model.ApiKey.model_fields),
     "availability_patterns": tuple(model.AvailabilityPattern.model_fields),
     "availability_overrides": tuple(model.AvailabilityOverride.model_fields),
+    "reschedule_options": tuple(model.RescheduleOption.model_fields),
+    "preference_rankings": tuple(model.PreferenceRanking.model_fields),
 }
 _TIMES: dict[str, frozenset[str]] = {
     "bookings": frozenset(
@@ -25,8 +28,11 @@ _TIMES: dict[str, frozenset[str]] = {
     ),
     "notifications": frozenset({"created_at"}),
     "users": frozenset({"created_at", "updated_at"}),
+    "api_keys": frozenset({"created_at", "last_used_at", "revoked_at"}),
     "availability_patterns": frozenset({"created_at", "updated_at"}),
     "availability_overrides": frozenset({"created_at"}),
+    "reschedule_options": frozenset({"suggested_datetime", "created_at"}),
+    "preference_rankings": frozenset({"deadline", "submitted_at", "created_at"}),
 }
 #: Times of day, by the school's clock.
 _CLOCKS: dict[str, tuple[str, ...]] = {
@@ -61,7 +67,8 @@ def moment(text: str) -> datetime:
 def present(entity: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """The row as clients see it: documented members, in the model's order, times in ``Z``.
 
-    ``row`` is ``to_jsonb``'s object plus, for a booking, ``student_name`` and ``instructor_name``.
+    ``row`` is ``to_jsonb``'s object plus, for a booking, ``student_name`` and ``instructor_name``; a
+    ranking's says ``none_work``, and ``unavailable_option_ids`` is a list.
     """
     times = _TIMES[entity]
     shown = {
