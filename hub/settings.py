@@ -9,13 +9,12 @@ from __future__ import annotations
 import socket
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from typing_extensions import Annotated
 
 
 class Settings(BaseSettings):
@@ -35,12 +34,24 @@ class Settings(BaseSettings):
     timezone: str = "UTC"
 
     # The document's variables, or one URL that wins over them.
-    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("database_url", "DATABASE_URL"))
-    database_host: str | None = Field(None, validation_alias=AliasChoices("database_host", "DATABASE_HOST"))
-    database_port: int = Field(5432, validation_alias=AliasChoices("database_port", "DATABASE_PORT"))
-    database_name: str = Field("flight_schedule_pro", validation_alias=AliasChoices("database_name", "DATABASE_NAME"))
-    database_user: str | None = Field(None, validation_alias=AliasChoices("database_user", "DATABASE_USER"))
-    database_password: SecretStr | None = Field(None, validation_alias=AliasChoices("database_password", "DATABASE_PASSWORD"))
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("database_url", "DATABASE_URL")
+    )
+    database_host: str | None = Field(
+        None, validation_alias=AliasChoices("database_host", "DATABASE_HOST")
+    )
+    database_port: int = Field(
+        5432, validation_alias=AliasChoices("database_port", "DATABASE_PORT")
+    )
+    database_name: str = Field(
+        "flight_schedule_pro", validation_alias=AliasChoices("database_name", "DATABASE_NAME")
+    )
+    database_user: str | None = Field(
+        None, validation_alias=AliasChoices("database_user", "DATABASE_USER")
+    )
+    database_password: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("database_password", "DATABASE_PASSWORD")
+    )
     #: A DSN for the feed's own connection, where the other goes through a pooler (LISTEN cannot).
     feed_database_url: SecretStr | None = None
     pool_size: int = Field(5, ge=1, le=200)
