@@ -79,7 +79,7 @@ def follow(state: State, event: Event, *, strict: bool = False) -> None:
 
 
 class Follower:
-    """What one node was handed; ``ordered`` is off where rows are renamed under its feet."""
+    """What one node was handed, checked as it came; the first thing that was wrong is in ``wrong``."""
 
     def __init__(self) -> None:
         self.state: State = {table: {} for table in TABLES}
@@ -90,11 +90,13 @@ class Follower:
         #: When each transaction was handed on, unix seconds.
         self.handed: dict[int, float] = {}
         self.wrong: str | None = None
+        #: Where it began, or began again.
+        self.start: Snapshot | None = None
         self._end: Snapshot | None = None
 
     async def load(self, conn: asyncpg.Connection[Any]) -> None:
-        start, self.state = await state_of(conn)
-        self._end = start
+        self.start, self.state = await state_of(conn)
+        self._end = self.start
         self.loads += 1
 
     def apply(self, event: Event) -> None:
@@ -197,13 +199,11 @@ async def following(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(
-    what: Callable[[], Any], timeout: float = 20.0, told: Callable[[], object] = lambda: ""
-) -> Any:
+async def until(what: Callable[[], Any], timeout: float = 20.0, told: str = "") -> Any:
     """Wait until ``what()`` is true and return it."""
     deadline = time.monotonic() + timeout
     while not (found := what()):
-        assert time.monotonic() < deadline, f"in vain for {timeout} s: {told()}"
+        assert time.monotonic() < deadline, f"in vain for {timeout} s {told}"
         await asyncio.sleep(0.01)
     return found
 

@@ -1,19 +1,23 @@
 """Whoever writes: sessions in another zone, with hostile settings, hardly any rights, or as a replica.
 
-The trigger runs in the writer's session, so that session's settings must not show in what is recorded, and
-its rights must suffice with nothing granted on the feed's own tables.
+The trigger runs in the writer's session, so that session's settings must not show in what is recorded, its
+rights must suffice with nothing granted on the feed's own tables, and nothing of the feed may stay with it.
 """
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import orjson
 from feeding import following, until
 from rows import booking, person
+from writing import connections, own_rows, touch
 
 from hub.feed.doorbell import Pace
+from hub.feed.sql import SQL
 
 Connection = asyncpg.Connection
 
@@ -164,3 +168,45 @@ async def test_names_change_under_load(conn: Connection, dsn: str) -> None:
         assert sum(1 for event in node.seen.events if event.entity == "users") == turn
         changed = [event for event in node.seen.events if "duration_minutes" in event.changed]
         assert len(changed) == turn
+
+
+async def test_two_phase_writers_are_never_in_each_other_s_way(dsn: str) -> None:
+    """A transaction that has called NOTIFY cannot be prepared, so none may ring where some are."""
+    async with connections(dsn, 2) as (writer, other):
+        [key] = await own_rows(writer, 1)
+        await other.execute(SQL.fall_asleep)  # as another writer holds it for a moment
+        await writer.execute(f"BEGIN; {touch(key)}; PREPARE TRANSACTION 'w'")
+        await writer.execute("COMMIT PREPARED 'w'")
+
+
+async def test_a_cancelled_writer_keeps_no_lock(sleepy_dsn: str) -> None:
+    """Wherever a statement is cancelled: the trigger's lock belongs to the session, not the transaction."""
+    async with connections(sleepy_dsn, 3) as (writer, canceller, observer):
+        await own_rows(writer, 1)
+        await writer.execute(
+            """
+            CREATE FUNCTION busy() RETURNS void LANGUAGE plpgsql AS $$
+            BEGIN
+                WHILE clock_timestamp() < now() + interval '300 ms' LOOP
+                    BEGIN
+                        UPDATE bookings SET duration_minutes = duration_minutes % 90 + 1;
+                    EXCEPTION WHEN query_canceled THEN NULL;
+                    END;
+                END LOOP;
+            END$$;
+            CREATE PROCEDURE cancel(pid int) LANGUAGE plpgsql AS $$
+            BEGIN
+                WHILE clock_timestamp() < now() + interval '2 s' LOOP
+                    PERFORM pg_cancel_backend(pid), pg_sleep(random() * 0.001);
+                END LOOP;
+            END$$
+            """
+        )
+        cancels = asyncio.create_task(canceller.execute(f"CALL cancel({writer.get_server_pid()})"))
+        try:
+            while not cancels.done():
+                with suppress(asyncpg.QueryCanceledError):
+                    await writer.execute("SELECT busy()")
+                assert not await observer.fetch("SELECT FROM pg_locks WHERE locktype = 'advisory'")
+        finally:
+            await cancels
