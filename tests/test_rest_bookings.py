@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from resthouse import ID, Rest, at, draft, opened
 
@@ -243,6 +244,24 @@ async def test_of_those_who_race_for_a_slot_one_gets_it(door: Rest) -> None:
     said = await asyncio.gather(*(door.ask("ina", "POST", PATH, draft()) for _ in range(6)))
     assert sorted(answer.status for answer in said) == [201] + [409] * 5
     assert {answer.code for answer in said if answer.status == 409} == {"overlap"}
+
+
+async def test_whoever_loses_a_deadlock_is_tried_again(door: Rest) -> None:
+    """The hub holds a row and waits for a slot; the slot's taker waits for the row."""
+    booking = await door.booking()
+    patch = {"scheduled_datetime": at(14)}
+    async with door.conn.transaction():
+        await door.conn.execute("SET LOCAL deadlock_timeout = '1min'")
+        await door.conn.execute(
+            "INSERT INTO bookings (SELECT n.* FROM bookings AS b, jsonb_populate_record(b, $1::jsonb) AS n)",
+            orjson.dumps({**patch, "id": ID["sid"]}).decode(),
+        )
+        moving = asyncio.create_task(door.ask("ina", "PATCH", f"{PATH}/{booking['id']}", patch))
+        await _waiting(door, 1)
+        await door.conn.execute(
+            "UPDATE bookings SET duration_minutes = 61 WHERE id = $1", booking["id"]
+        )
+    assert (await moving).code == "overlap"
 
 
 async def test_with_a_key_it_is_made_once(door: Rest) -> None:
