@@ -156,6 +156,7 @@ async def test_who_does_not_read_delays_nobody_and_catches_up(
     limit = hub.house.settings.slow_after_bytes
     assert behind[0].socket.unsent() < limit + 200_000
     held = behind[0].socket.unsent()
+    assert not behind[0].socket.transport.is_reading(), "it may not make us owe it more"
     await _storm(hub, 20)
     assert behind[0].socket.unsent() <= held, "it grew while nobody read"
 
