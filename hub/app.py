@@ -28,10 +28,13 @@ from hub.fanout.pictures import Pictures
 from hub.fanout.views import Views
 from hub.feed import Feed, retention
 from hub.feed.doorbell import Pace
-from hub.feed.feed import Limits
+from hub.feed.feed import Limits, Replica
+from hub.identity.api_keys import Keyring
 from hub.identity.directory import Directory
 from hub.identity.issuer import Issuer, own_jwks_url
 from hub.identity.tokens import Verifier, verifier_for
+from hub.schedule import once
+from hub.schedule.clock import Clock
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class House:
     pool: Pool
     feed: Feed
     directory: Directory
+    keyring: Keyring
     verifier: Verifier
     issuer: Issuer | None
     gate: live.Gate
@@ -101,22 +105,32 @@ async def open_house(
         )
         stack.push_async_callback(verifier.close)
 
-        directory, views = Directory(), Views()
+        directory, keyring, views = Directory(), Keyring(pool), Views()
         delivery = Delivery(views, directory)
-        feed = _feed(settings, delivery, directory, pace)
+        clock = Clock(
+            {
+                "events": lambda: retention.prune(pool, settings.retention_hours),
+                "idempotency keys": lambda: once.prune(pool),
+            }
+        )
+        feed = _feed(settings, delivery, (directory, keyring, clock), pace)
         directory.follow(feed.turned)
+        keyring.follow(feed.turned)
         pictures = Pictures(pool)
         stack.push_async_callback(pictures.close)
-        gate = live.Gate(settings, pool, feed, directory, verifier, views, delivery, pictures)
+        gate = live.Gate(
+            settings, pool, feed, directory, keyring, verifier, views, delivery, pictures
+        )
         stack.push_async_callback(gate.close)
         host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        house = House(settings, pool, feed, directory, verifier, issuer, gate, url)
+        house = House(settings, pool, feed, directory, keyring, verifier, issuer, gate, url)
 
         for name, work in (
             ("feed", feed.run()),
             ("wheel", gate.wheel.run()),
-            ("retention", retention.run(pool, settings.retention_hours)),
+            ("clock", clock.run(pool)),
+            ("keyring", keyring.note_uses()),
         ):
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(house.noted)
@@ -134,14 +148,16 @@ def _bind(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
-def _feed(settings: Settings, delivery: Delivery, directory: Directory, pace: Pace | None) -> Feed:
+def _feed(
+    settings: Settings, delivery: Delivery, replicas: tuple[Replica, ...], pace: Pace | None
+) -> Feed:
     async def dial() -> asyncpg.Connection[asyncpg.Record]:
         return await connect(settings.feed_dsn, settings=settings)
 
     return Feed(
         dial,
         delivery,
-        replicas=(directory,),
+        replicas=replicas,
         pace=pace or Pace(probe=settings.probe_every),
         limits=Limits(history=settings.history_bytes),
     )

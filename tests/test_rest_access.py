@@ -10,33 +10,43 @@ import pytest
 from resthouse import ID, Rest, Said, at, draft, opened
 from test_rest_registry import ROUTES
 
-# Of a booking: Sam flies with Ina; Sue and Ivo have nothing to do with it. 401 is nobody.
-WHO = ("nobody", "sam", "sue", "ina", "ivo", "admin", "stranger")
+from hub.rules.access import SCOPES, effective
+
+# Of a booking: Sam flies with Ina; Sue and Ivo have nothing to do with it. 401 is nobody. The
+# robot is an integration whose key has every scope; test_scopes asks with keys that lack one.
+WHO = ("nobody", "sam", "sue", "ina", "ivo", "admin", "stranger", "robot")
 #: What is asked for, how, and what each of WHO is told.
 MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
-    #                                             nobody sam  sue  ina  ivo  admin stranger
-    ("GET", "/api/v1/bookings"):                    (401, 200, 200, 200, 200, 200, 403),
-    ("GET", "/api/v1/bookings/{booking}"):          (401, 200, 404, 200, 404, 200, 403),
-    ("GET", "/api/v1/bookings/{absent}"):           (401, 404, 404, 404, 404, 404, 403),
-    ("POST", "/api/v1/bookings"):                   (401, 403, 403, 201, 403, 201, 403),
-    ("PATCH", "/api/v1/bookings/{booking}"):        (401, 403, 404, 200, 404, 200, 403),
-    ("PATCH", "/api/v1/bookings/{absent}"):         (401, 404, 404, 404, 404, 404, 403),
-    ("DELETE", "/api/v1/bookings/{booking}"):       (401, 403, 404, 403, 404, 204, 403),
-    ("DELETE", "/api/v1/bookings/{absent}"):        (401, 404, 404, 404, 404, 404, 403),
-    ("GET", "/api/v1/notifications"):               (401, 200, 200, 200, 200, 200, 403),
-    ("POST", "/api/v1/notifications/{sams}/read"):  (401, 200, 404, 404, 404, 404, 403),
-    ("POST", "/api/v1/notifications/{absent}/read"): (401, 404, 404, 404, 404, 404, 403),
-    ("GET", "/api/v1/me"):                          (401, 200, 200, 200, 200, 200, 403),
-    ("GET", "/healthz"):                            (200, 200, 200, 200, 200, 200, 200),
-    ("GET", "/readyz"):                             (200, 200, 200, 200, 200, 200, 200),
-    ("GET", "/dev/users"):                          (200, 200, 200, 200, 200, 200, 200),
-    ("POST", "/dev/token"):                         (200, 200, 200, 200, 200, 200, 200),
-    ("GET", "/dev/.well-known/jwks.json"):          (200, 200, 200, 200, 200, 200, 200),
+    #                                             nobody sam  sue  ina  ivo  admin stranger robot
+    ("GET", "/api/v1/bookings"):                    (401, 200, 200, 200, 200, 200, 403, 200),
+    ("GET", "/api/v1/bookings/{booking}"):          (401, 200, 404, 200, 404, 200, 403, 200),
+    ("GET", "/api/v1/bookings/{absent}"):           (401, 404, 404, 404, 404, 404, 403, 404),
+    ("POST", "/api/v1/bookings"):                   (401, 403, 403, 201, 403, 201, 403, 201),
+    ("PATCH", "/api/v1/bookings/{booking}"):        (401, 403, 404, 200, 404, 200, 403, 200),
+    ("PATCH", "/api/v1/bookings/{absent}"):         (401, 404, 404, 404, 404, 404, 403, 404),
+    ("DELETE", "/api/v1/bookings/{booking}"):       (401, 403, 404, 403, 404, 204, 403, 403),
+    ("DELETE", "/api/v1/bookings/{absent}"):        (401, 404, 404, 404, 404, 404, 403, 403),
+    ("GET", "/api/v1/notifications"):               (401, 200, 200, 200, 200, 200, 403, 403),
+    ("POST", "/api/v1/notifications/{sams}/read"):  (401, 200, 404, 404, 404, 404, 403, 403),
+    ("POST", "/api/v1/notifications/{absent}/read"): (401, 404, 404, 404, 404, 404, 403, 403),
+    ("GET", "/api/v1/me"):                          (401, 200, 200, 200, 200, 200, 403, 403),
+    ("GET", "/healthz"):                            (200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/readyz"):                             (200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/dev/users"):                          (200, 200, 200, 200, 200, 200, 200, 200),
+    ("POST", "/dev/token"):                         (200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/dev/.well-known/jwks.json"):          (200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/api/v1/keys"):                        (401, 403, 403, 403, 403, 200, 403, 403),
+    ("POST", "/api/v1/keys"):                       (401, 403, 403, 403, 403, 201, 403, 403),
+    ("GET", "/api/v1/keys/{key}"):                  (401, 403, 403, 403, 403, 200, 403, 403),
+    ("GET", "/api/v1/keys/{absent}"):               (401, 403, 403, 403, 403, 404, 403, 403),
+    ("DELETE", "/api/v1/keys/{key}"):               (401, 403, 403, 403, 403, 204, 403, 403),
+    ("DELETE", "/api/v1/keys/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 403),
 }  # fmt: skip
 ABSENT = "00000000-0000-4000-8000-00000000dead"
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/bookings"): draft(scheduled_datetime=at(15)),
     ("PATCH", "/api/v1/bookings/{id}"): {"duration_minutes": 90},
+    ("POST", "/api/v1/keys"): {"name": "Weather", "scopes": ["weather:write"]},
     ("POST", "/dev/token"): {"email": "sam@example.com"},
 }
 
@@ -45,11 +55,12 @@ BODIES: dict[tuple[str, str], Any] = {
 async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
     async with opened(dsn, tmp_path) as door:
         door.tokens["stranger"] = door.hub.token("sub-nobody-here")
+        await door.key(*SCOPES)
         yield door
 
 
 def _generic(path: str) -> str:
-    for name in ("{booking}", "{absent}", "{sams}"):
+    for name in ("{booking}", "{absent}", "{sams}", "{key}"):
         path = path.replace(name, "{id}")
     return path
 
@@ -71,7 +82,8 @@ async def test_the_matrix(door: Rest) -> None:
                 " VALUES ($1, 'CONFIRMATION', 't', 'm') RETURNING id::text",
                 ID["sam"],
             )
-            real = path.format(booking=booking["id"], absent=ABSENT, sams=note)
+            key = await door.key("bookings:read", name="spare")
+            real = path.format(booking=booking["id"], absent=ABSENT, sams=note, key=key)
             body = BODIES.get((method, _generic(path)))
             said = await door.ask(None if who == "nobody" else who, method, real, body)
             if said.status != status:
@@ -82,6 +94,21 @@ async def test_the_matrix(door: Rest) -> None:
             if status >= 400:
                 assert not _leaks(said), f"{method} {path} as {who} says {said.body!r}"
     assert not wrong, "\n".join(wrong)
+
+
+async def test_scopes(door: Rest) -> None:
+    """A key that has every scope but a route's own is refused there, and nobody is told why not."""
+    for scope in SCOPES:
+        others = [other for other in SCOPES if scope not in effective([other])]
+        await door.key(*others, name=f"all but {scope}")
+    for route in ROUTES:
+        if route.who is None or route.scope is None:
+            continue
+        body = BODIES.get((route.method, route.path))
+        path = route.path.replace("{id}", ABSENT)
+        said = await door.ask(f"all but {route.scope}", route.method, path, body)
+        assert said.code == "insufficient-scope", f"{route.method} {path}"
+        assert str(route.scope) in said.json["detail"]
 
 
 def _leaks(said: Said) -> bool:

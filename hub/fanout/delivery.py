@@ -17,9 +17,12 @@ from hub.rules.event import Batch, Event
 from hub.rules.topics import by_entity
 from hub.rules.wire import Item, change, text_frame
 
+#: The tables whose rows are principals: a changed row is a change of somebody's rights.
+_PRINCIPALS = frozenset({"users", "api_keys"})
+
 
 class Delivery:
-    """The feed's listener. ``sinks_of`` finds the sinks that belong to a person's id."""
+    """The feed's listener, and who is here: the sinks of each principal, by its id."""
 
     def __init__(self, views: Views, directory: Directory) -> None:
         self._views = views
@@ -33,19 +36,19 @@ class Delivery:
 
     # Who is here.
 
-    def arrive(self, person: str, sink: Sink) -> int:
-        """A sink that belongs to a person; returns how many the person has now."""
-        sinks = self._sinks.setdefault(person, set())
+    def arrive(self, principal: str, sink: Sink) -> int:
+        """A sink that belongs to a principal's id; returns how many it has now."""
+        sinks = self._sinks.setdefault(principal, set())
         sinks.add(sink)
         return len(sinks)
 
-    def depart(self, person: str, sink: Sink) -> None:
+    def depart(self, principal: str, sink: Sink) -> None:
         """Undo :meth:`arrive`."""
-        sinks = self._sinks.get(person)
+        sinks = self._sinks.get(principal)
         if sinks is not None:
             sinks.discard(sink)
             if not sinks:
-                del self._sinks[person]
+                del self._sinks[principal]
 
     def _everyone(self) -> list[Sink]:
         return [sink for sinks in self._sinks.values() for sink in sinks]
@@ -83,10 +86,10 @@ class Delivery:
     def _rights(self, batch: Batch) -> None:
         """Rights first: what follows in the same batch is judged by them."""
         for event in batch.events:
-            if event.entity == "users":
-                self._changed_person(event)
+            if event.entity in _PRINCIPALS:
+                self._changed_principal(event)
 
-    def _changed_person(self, event: Event) -> None:
+    def _changed_principal(self, event: Event) -> None:
         if event.op == "T":
             concerned = self._everyone()
         else:

@@ -17,6 +17,7 @@ from hub.fanout.delivery import Delivery
 from hub.fanout.pictures import Pictures
 from hub.fanout.views import Views
 from hub.feed import Feed
+from hub.identity.api_keys import Keyring
 from hub.identity.directory import Directory
 from hub.identity.tokens import Verifier
 from hub.live.wheel import Wheel
@@ -35,6 +36,7 @@ class Gate:
     pool: Pool
     feed: Feed
     directory: Directory
+    keyring: Keyring
     verifier: Verifier
     views: Views
     delivery: Delivery

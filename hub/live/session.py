@@ -14,13 +14,14 @@ from secrets import randbelow
 
 from pydantic import ValidationError
 
-from hub.errors import HubError, Unauthenticated
+from hub.errors import Forbidden, HubError, Unauthenticated
 from hub.fanout.judgement import Shown, conflate
 from hub.fanout.views import View
 from hub.live.closing import Code
 from hub.live.gate import Gate
 from hub.live.socket import Socket
 from hub.live.watching import Watching, begin
+from hub.live.who import identify, today
 from hub.rules import wire
 from hub.rules.access import Principal, audience
 from hub.rules.cursor import Cursor
@@ -189,37 +190,28 @@ class Session:
 
     async def _identify(self, token: str) -> Principal | None:
         """The principal of a token, or None after closing with the verdict."""
-        gate = self.gate
         try:
-            claims = gate.verifier.verify_now(token) or await gate.verifier.verify(token)
-            person = gate.directory.by_sub(claims.sub) or await gate.directory.find(claims.sub)
+            return await identify(self.gate, token)
         except Unauthenticated as wrong:
             self.close(Code.BAD_TOKEN, wrong.detail)
-            return None
+        except Forbidden as wrong:
+            self.close(Code.FORBIDDEN, wrong.detail)
         except HubError as wrong:
             self.close(Code.OVERLOADED, wrong.detail)
-            return None
-        if person is None:
-            self.close(Code.FORBIDDEN, "no such user")
-            return None
-        return Principal(
-            "user", person.id, person.role, person.name, person.sub, expires=claims.expires
-        )
+        return None
 
     def rejudge(self) -> None:
-        """The user's row changed: rights as they are now, at once."""
+        """The principal's row changed: rights as they are now, at once."""
         was = self.principal
         if was is None or self.socket.closing:
             return
-        person = self.gate.directory.by_id(was.id)
-        if person is None or person.sub != was.sub:
-            self.close(Code.FORBIDDEN, "this user is gone")
+        now = today(self.gate, was)
+        if now is None:
+            gone = "this user is gone" if was.kind == "user" else "this key was revoked"
+            self.close(Code.FORBIDDEN, gone)
             return
-        if (person.role, person.name) != (was.role, was.name):
-            self.principal = Principal(
-                was.kind, was.id, person.role, person.name, was.sub, expires=was.expires
-            )
-        if person.role != was.role:
+        self.principal = now
+        if (now.role, now.scopes) != (was.role, was.scopes):
             self.restart(None, "rights")
 
     # What the client says.
@@ -258,12 +250,12 @@ class Session:
         if who is None or self.principal is None:
             return
         if who.id != self.principal.id:
-            self.close(Code.FORBIDDEN, "another user's token")
+            self.close(Code.FORBIDDEN, "another's token")
             return
         self.principal = who
         self.gate.wheel.renewed(self)
-        assert who.expires is not None
-        self.say({"type": "renewed", "expires": wire.now_z(who.expires)})
+        expires = wire.now_z(who.expires) if who.expires is not None else None
+        self.say({"type": "renewed", "expires": expires})
 
     def _watch(self, message: wire.Watch) -> None:
         assert self.principal is not None

@@ -10,7 +10,7 @@ from collections import defaultdict
 
 from aiohttp import web
 
-from hub.rest import bookings, dev, door, health, notifications, users
+from hub.rest import bookings, dev, door, health, keys, notifications, users
 from hub.rest.house import House
 from hub.rest.malformed import Runner
 from hub.rest.registry import Route
@@ -18,7 +18,13 @@ from hub.rest.who import Keeper
 
 __all__ = ["Runner", "routes_of", "setup"]
 
-_RESOURCES = (bookings.routes, notifications.routes, users.routes, health.routes)
+_RESOURCES = (
+    bookings.routes,
+    notifications.routes,
+    users.routes,
+    keys.routes,
+    health.routes,
+)
 
 
 def routes_of(house: House) -> list[Route]:

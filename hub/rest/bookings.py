@@ -51,9 +51,10 @@ class Bookings(BaseModel):
     answers={200: Bookings, 304: None},
     who=ANYBODY,
     many=frozenset({"status"}),
+    scope="bookings:read",
 )
 async def list_bookings(ask: Ask[BookingsQuery, Nothing]) -> Answer:
-    """The bookings you may see: your own, or for an admin all.
+    """The bookings you may see: your own, or all for an admin or an integration.
 
     Hub-Cursor is the snapshot that the page was read in: a watch that begins there is told
     exactly what changed since. If you read several pages, begin at the first one's.
@@ -64,7 +65,13 @@ async def list_bookings(ask: Ask[BookingsQuery, Nothing]) -> Answer:
 
 
 @routes.add(
-    "GET", f"{PATH}/{{id}}", Nothing, Nothing, answers={200: Booking, 304: None}, who=ANYBODY
+    "GET",
+    f"{PATH}/{{id}}",
+    Nothing,
+    Nothing,
+    answers={200: Booking, 304: None},
+    who=ANYBODY,
+    scope="bookings:read",
 )
 async def get_booking(ask: Ask[Nothing, Nothing]) -> Answer:
     """One booking. Its ETag is what If-Match of PATCH and DELETE takes."""
@@ -81,9 +88,10 @@ async def get_booking(ask: Ask[Nothing, Nothing]) -> Answer:
     who=frozenset({"INSTRUCTOR", "ADMIN"}),
     refusals=frozenset({409}),
     once=True,
+    scope="bookings:write",
 )
 async def create_booking(ask: Ask[Nothing, BookingDraft]) -> Answer:
-    """Make a booking: an instructor with themselves, an admin with any.
+    """Make a booking: an instructor with themselves, an admin or an integration with any.
 
     It begins as CONFIRMED. 409 ``overlap`` if the aircraft, the instructor or the student is
     taken, with the times. With an Idempotency-Key it is made once, however often you ask.
@@ -109,11 +117,12 @@ async def create_booking(ask: Ask[Nothing, BookingDraft]) -> Answer:
     types=(MERGE_PATCH, JSON),
     refusals=frozenset({409}),
     conditional=True,
+    scope="bookings:write",
 )
 async def change_booking(ask: Ask[Nothing, BookingPatch]) -> Answer:
-    """Change a booking, by merge patch (RFC 7396): an instructor their own, an admin any.
+    """Change a booking, by merge patch (RFC 7396): an instructor their own, others any.
 
-    Who flies is an admin's to change. 409 ``illegal-move`` for a status that cannot follow,
+    Who flies is not an instructor's to change. 409 ``illegal-move`` for a status that cannot follow,
     409 ``overlap`` for a time that is taken. A patch that changes nothing has no Hub-Transaction.
     """
     done = await bookings.change(ask.house.pool, ask.who, ask.id, ask.body, ask.expected)

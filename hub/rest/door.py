@@ -21,7 +21,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from hub.errors import Fault, Forbidden, HubError, Invalid
+from hub.errors import Fault, HubError, Invalid
 from hub.rest import asked
 from hub.rest.house import House
 from hub.rest.problem import Refused, from_aiohttp, problem, render
@@ -101,8 +101,7 @@ def serve(house: House, keeper: Keeper, route: Route) -> Serve:
         if route.who is not None:
             principal = await keeper.admit(request)
             request[ASKER] = principal.id
-            if principal.role not in route.who:
-                raise Forbidden("This is not for your role to do.")
+            route.judge(principal)
         query: Any = _NOTHING
         if request.query_string or route.query is not Nothing:
             query = asked.query(route.query, request, route.many)

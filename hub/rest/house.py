@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from hub.identity.issuer import Issuer
 from hub.identity.tokens import Claims
 from hub.model import Role
+from hub.rules.access import Principal
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,6 +53,16 @@ class Directory(Protocol):
         """The user of a token's subject; waits for the feed before it says None."""
 
 
+class Keyring(Protocol):
+    """The integrations' keys, as of now."""
+
+    async def find(self, secret: str) -> Principal:
+        """The integration that holds this key. Raises Unauthenticated, Unavailable."""
+
+    async def settle(self) -> None:
+        """Wait, not for long, until this node has seen what is committed by now."""
+
+
 class Verifier(Protocol):
     """Who believes tokens."""
 
@@ -70,6 +81,8 @@ class House(Protocol):
     def feed(self) -> Feed: ...
     @property
     def directory(self) -> Directory: ...
+    @property
+    def keyring(self) -> Keyring: ...
     @property
     def verifier(self) -> Verifier: ...
     @property

@@ -16,8 +16,8 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import BaseModel, ConfigDict
 from yarl import URL
 
-from hub.errors import NotFound
-from hub.model import Role
+from hub.errors import Forbidden, NotFound
+from hub.model import Role, Scope
 from hub.rest.house import House
 from hub.rules.access import Principal
 from hub.schedule.fields import UUID_TEXT
@@ -38,6 +38,8 @@ B = TypeVar("B", bound=BaseModel)
 ANYBODY: frozenset[Role] = frozenset({"STUDENT", "INSTRUCTOR", "ADMIN"})
 #: Whoever asks, signed in or not.
 PUBLIC: frozenset[Role] | None = None
+#: ``Forbidden.code`` of a key that may not do this.
+NO_SCOPE = "insufficient-scope"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,18 @@ class Route:
     conditional: bool
     #: Whether an Idempotency-Key is heeded.
     once: bool
+    #: The scope with which an integration may call it; None is never, unless all may.
+    scope: Scope | None = None
+
+    def judge(self, who: Principal) -> None:
+        """Whether ``who`` may call it at all. Raises Forbidden."""
+        if who.kind == "integration":
+            if self.scope is None:
+                raise Forbidden("This is not for an integration to do.")
+            if self.scope not in who.scopes:
+                raise Forbidden(f"This key lacks the scope {self.scope}.", code=NO_SCOPE)
+        elif self.who is not None and who.role not in self.who:
+            raise Forbidden("This is not for your role to do.")
 
     @property
     def name(self) -> str:
@@ -140,8 +154,13 @@ class Routes:
         refusals: frozenset[int] = frozenset(),
         conditional: bool = False,
         once: bool = False,
+        scope: Scope | None = None,
     ) -> Callable[[Handler[Q, B]], Handler[Q, B]]:
-        """Register the decorated handler. Statuses every such route has need not be named."""
+        """Register the decorated handler. Statuses every such route has need not be named.
+
+        ``who`` are the roles that may call it; with ``scope``, an integration may that holds it.
+        """
+        assert who is not PUBLIC or scope is None, "a public route is everybody's"
         refusals |= {422, 500, 503}
         if who is not PUBLIC:
             refusals |= {401, 403}
@@ -160,7 +179,7 @@ class Routes:
         def register(handler: Handler[Q, B]) -> Handler[Q, B]:
             self.all.append(
                 Route(method, path, self.tag, handler, query, body, types, many, answers,
-                      refusals, who, conditional, once)
+                      refusals, who, conditional, once, scope)
             )  # fmt: skip
             return handler
 

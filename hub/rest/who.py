@@ -1,7 +1,8 @@
-"""Who is asking: a bearer token, verified, and the user it names as that row is now.
+"""Who is asking: a bearer token, verified, and the user it names as that row is now; or a key.
 
 Nothing is allowed or refused here but being somebody. Invariants: the role comes from the
-directory, never from the token; a token is in no message, and kept in no form but a digest.
+directory and a key's scopes from the keyring, never from what was sent; a token or a key is in no
+message, and kept in no form but a digest.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from hashlib import sha256
 from aiohttp import hdrs, web
 
 from hub.errors import Forbidden, Unauthenticated
+from hub.identity.api_keys import is_key
 from hub.identity.tokens import Claims
 from hub.rest.house import House
 from hub.rules.access import Principal
@@ -33,7 +35,7 @@ class Keeper:
         self._known: dict[bytes, tuple[float, Claims]] = {}
 
     async def admit(self, request: web.Request) -> Principal:
-        """The principal of ``Authorization: Bearer …`` (RFC 6750).
+        """The principal of ``Authorization: Bearer …`` (RFC 6750): a user's token or a key.
 
         Raises Unauthenticated, Forbidden for a subject without a user, Unavailable.
         """
@@ -43,7 +45,10 @@ class Keeper:
         scheme, _, token = lines[0].partition(" ")
         if len(lines) > 1 or scheme.lower() != "bearer" or not token:
             raise Unauthenticated("Authorization is not one Bearer token.")
-        claims = await self._claims(token.strip())
+        token = token.strip()
+        if is_key(token):
+            return await self._house.keyring.find(token)
+        claims = await self._claims(token)
         person = await self._house.directory.find(claims.sub)
         if person is None:
             raise Forbidden("No user of this school has that token's subject.", code="unknown-user")

@@ -6,17 +6,23 @@ from the ``users`` row as it is now, never from a token and never from when a wa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from hub.model import Role
+from hub.model import Role, Scope
 
 Kind = Literal["user", "device", "integration"]
+
+SCOPES: frozenset[str] = frozenset(get_args(Scope))
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking. ``id`` is ``users.id`` for a user; ``expires`` is unix seconds or None."""
+    """Who is asking. ``id`` is ``users.id`` for a user and ``api_keys.id`` for an integration.
+
+    ``expires`` is unix seconds or None. Only integrations have ``scopes``, and they have no role.
+    """
 
     kind: Kind
     id: str
@@ -24,6 +30,14 @@ class Principal:
     name: str
     sub: str
     expires: float | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+def effective(granted: Iterable[str]) -> frozenset[str]:
+    """The scopes that come with those granted: whoever may write something may read it."""
+    given = frozenset(granted)
+    read = {f"{scope.removesuffix(':write')}:read" for scope in given if scope.endswith(":write")}
+    return given | (read & SCOPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,8 @@ Audience = Everyone | Person
 
 def audience(who: Principal, topic: str) -> Audience | None:
     """As which class of readers ``who`` sees ``topic``; None if not at all."""
+    if who.kind == "integration":
+        return Everyone() if topic == "bookings" and "bookings:read" in who.scopes else None
     if who.kind != "user" or who.role is None:
         return None
     if topic == "bookings":

@@ -119,3 +119,11 @@ Closing = Annotated[
 ]
 #: Why: as much as its column holds.
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+#: What people call somebody or something: one line, without space around it.
+Name = Annotated[
+    str,
+    StringConstraints(
+        max_length=100,
+        pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
+    ),
+]

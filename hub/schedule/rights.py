@@ -18,8 +18,8 @@ _PEOPLE = ("student_id", "instructor_id")
 
 
 def may_create_booking(who: Principal, instructor_id: str) -> None:
-    """An admin any; an instructor their own. Raises Forbidden."""
-    if who.role == "ADMIN":
+    """An admin or an integration any; an instructor their own. Raises Forbidden."""
+    if _may_all(who):
         return
     if who.role != "INSTRUCTOR":
         raise Forbidden("Only an instructor or an admin makes bookings.")
@@ -31,8 +31,11 @@ def may_create_booking(who: Principal, instructor_id: str) -> None:
 
 
 def may_change_booking(who: Principal, row: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """An admin any; an instructor their own, but not whose it is. Raises Forbidden."""
-    if who.role == "ADMIN":
+    """An admin or an integration any; an instructor their own, but not whose it is.
+
+    Raises Forbidden.
+    """
+    if _may_all(who):
         return
     if who.role != "INSTRUCTOR" or row["instructor_id"] != who.id:
         raise Forbidden("Only the booking's instructor or an admin changes it.")
@@ -46,6 +49,10 @@ def may_delete_booking(who: Principal) -> None:
     """An admin only; others cancel. Raises Forbidden."""
     if who.role != "ADMIN":
         raise Forbidden("Only an admin deletes bookings; set the status CANCELLED instead.")
+
+
+def _may_all(who: Principal) -> bool:
+    return who.role == "ADMIN" or "bookings:write" in who.scopes
 
 
 def _unless(names: Collection[str], why: str) -> None:

@@ -1,0 +1,37 @@
+"""Whose session it is: when it says hello, and again whenever that row has changed.
+
+Nothing is said to a client here. Invariant: rights come from the directory and the keyring as the
+feed last told, never from the token or from an earlier moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hub.errors import Forbidden
+from hub.identity.api_keys import is_key
+from hub.live.gate import Gate
+from hub.rules.access import Principal
+
+
+async def identify(gate: Gate, token: str) -> Principal:
+    """The principal of a user's token or a key. Raises Unauthenticated, Forbidden, Unavailable."""
+    if is_key(token):
+        return await gate.keyring.find(token)
+    claims = gate.verifier.verify_now(token) or await gate.verifier.verify(token)
+    person = gate.directory.by_sub(claims.sub) or await gate.directory.find(claims.sub)
+    if person is None:
+        raise Forbidden("no such user")
+    return Principal(
+        "user", person.id, person.role, person.name, person.sub, expires=claims.expires
+    )
+
+
+def today(gate: Gate, was: Principal) -> Principal | None:
+    """Who that is by now; None if the user is gone or the key revoked."""
+    if was.kind == "integration":
+        return gate.keyring.by_id(was.id)
+    person = gate.directory.by_id(was.id)
+    if person is None or person.sub != was.sub:
+        return None
+    return replace(was, role=person.role, name=person.name)

@@ -1,0 +1,81 @@
+"""Integrations' keys: making, listing and revoking them. An admin's business, by the door's word.
+
+No HTTP, no SQL text. Invariants: a key's secret is in what ``create`` answers and nowhere else; a
+revoked key stays on record and is never good again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+from pydantic import AfterValidator, Field
+
+from hub.db.pool import writing
+from hub.errors import NotFound
+from hub.identity import api_keys
+from hub.model import Scope
+from hub.rules.access import Principal
+from hub.rules.rows import present
+from hub.schedule.drafts import Draft
+from hub.schedule.fields import Name
+from hub.schedule.once import Written
+from hub.schedule.reading import One, Page, Place, read_one, read_page
+from hub.schedule.statements import run, value
+from hub.schedule.version import encode
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
+
+
+class KeyDraft(Draft):
+    """A key to be made: whose it is, in words, and what it may do."""
+
+    name: Name
+    scopes: Annotated[
+        list[Scope], AfterValidator(lambda given: sorted(set(given))), Field(min_length=1)
+    ]
+
+
+async def create(pool: Pool, who: Principal, draft: KeyDraft) -> Written:
+    """Make a key. What is shown has its ``secret``, this once."""
+    made = api_keys.make()
+    async with writing(pool, who.id) as write:
+        row = await value(
+            write.conn,
+            "key_create",
+            name=draft.name,
+            prefix=made.prefix,
+            hash=made.digest,
+            scopes=draft.scopes,
+            created_by=who.id,
+        )
+    shown = {**present("api_keys", orjson.loads(row)), "secret": made.secret}
+    return Written(encode(shown), write.transaction)
+
+
+async def page(pool: Pool, revoked: bool | None, after: Place, most: int) -> Page:
+    """All keys, the newest first; ``revoked`` narrows to those that are or are not."""
+    return await read_page(
+        pool,
+        "keys_page",
+        "api_keys",
+        most=most,
+        revoked=revoked,
+        after_time=after.time,
+        after_id=after.id,
+    )
+
+
+async def one(pool: Pool, id: str) -> One:
+    """One key. Raises NotFound."""
+    return await read_one(pool, "key", "api_keys", id=id)
+
+
+async def revoke(pool: Pool, who: Principal, id: str) -> str | None:
+    """Revoke a key; the transaction, None if it was revoked already. Raises NotFound."""
+    async with writing(pool, who.id) as write:
+        found = await run(write.conn, "key_revoke", id=id)
+    if found is None:
+        raise NotFound("There is no such key.")
+    return write.transaction if found["written"] else None
