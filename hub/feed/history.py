@@ -56,8 +56,9 @@ class History:
         """Put an older batch in front; False if there is no room for it."""
         if self._size + batch.size > self._limit:
             return False
-        self._batches.appendleft(batch)
-        self._size += batch.size
+        if batch.events:
+            self._batches.appendleft(batch)
+            self._size += batch.size
         self.start = batch.start
         return True
 
