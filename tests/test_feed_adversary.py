@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import pytest
 from adversary import Adversary
-from feeding import Follower, Node, State, counted, follow, following, state_of
+from feeding import Follower, Node, State, counted, follow, following, is_shown, state_of
 
 from hub.db.pool import connect
 from hub.feed import Gone
@@ -137,7 +137,8 @@ async def the_states_lead_to_the_truth(
     recalled = 0
     for number, (snapshot, state) in enumerate(states):
         now = copy.deepcopy(state)
-        for event in await recorded(conn, snapshot):
+        recorded_since = await recorded(conn, snapshot)
+        for event in recorded_since:
             follow(now, event, strict=True)
         assert now == truth
         node = nodes[number % len(nodes)]
@@ -147,8 +148,10 @@ async def the_states_lead_to_the_truth(
         if (since := node.feed.since(snapshot)) is None:
             continue
         recalled += 1
+        held = tuple(since)
+        assert counted(e for e in held if not is_shown(e)) == counted(recorded_since)
         now = copy.deepcopy(state)
-        for event in since:
+        for event in held:
             follow(now, event)
         assert now == truth
     assert recalled
