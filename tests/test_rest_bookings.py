@@ -307,6 +307,7 @@ async def every(door: Rest, who: str, query: str) -> tuple[list[dict[str, Any]],
         assert said.status == 200, said.body
         rows += said.json["items"]
         pages += 1
+        assert pages < 100, "the pages do not end"
         link = said.headers.get("Link", "")
         assert bool(link) == (said.json["next"] is not None)
         path = link.removesuffix('; rel="next"').strip("<>")
