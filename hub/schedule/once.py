@@ -8,10 +8,14 @@ answer. No HTTP: a door makes the key and the fingerprint. Invariant: a key mean
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hub.db.pool import Write
+from hub.db.pool import Write, writing
 from hub.errors import Invalid
 from hub.schedule.statements import run, value
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
 
 #: Seconds for which a key is remembered, at least.
 KEEP = 24 * 3600.0
@@ -58,3 +62,10 @@ async def keep(write: Write, key: Key, shown: bytes) -> None:
     await value(
         write.conn, "once_keep", principal=key.principal, key=key.text, answer=shown.decode()
     )
+
+
+async def prune(pool: Pool) -> int:
+    """Forget what has been remembered for long enough; how many keys."""
+    async with writing(pool, None) as write:
+        gone: int = await value(write.conn, "once_prune", keep=KEEP)
+    return gone

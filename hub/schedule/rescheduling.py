@@ -1,0 +1,191 @@
+"""A new time for a flight: chosen between two rankings, or by hand, or handed to people.
+
+Everything here is done to a flight that is held (``holding``). Invariants: the old booking is given
+up, the new one made and both told in one transaction or not at all; for one offer of options people
+are called in at most once, and the booking stays RESCHEDULING until a time is found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import orjson
+
+from hub.db.faults import translated
+from hub.db.pool import Write
+from hub.db.queries import text
+from hub.errors import Conflict, Fault, Invalid
+from hub.rules.access import Principal
+from hub.rules.deadline import Awaited, is_complete
+from hub.rules.ranking import Option, Ranking, in_order
+from hub.rules.rows import moment, present, zulu
+from hub.schedule.drafts import Draft
+from hub.schedule.fields import Id
+from hub.schedule.holding import Done, holding, illegal
+from hub.schedule.once import Key, Written
+from hub.schedule.reading import Shown
+from hub.schedule.statements import run, value
+from hub.schedule.telling import Why, both, confirmation, escalation, tell
+from hub.schedule.version import encode
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
+
+
+class Choice(Draft):
+    """Which option; none: the hub's own choice between the two rankings."""
+
+    option_id: Id | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The options of a held booking and what its two people said, read while both are held.
+
+    ``said`` and ``awaited`` are by ``users.id``; who has no ranking is not among them.
+    """
+
+    now: datetime
+    options: list[Option]
+    #: The ids of those whose time is past.
+    past: frozenset[str]
+    said: dict[str, Ranking]
+    awaited: dict[str, Awaited]
+    escalated: bool
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether both have submitted."""
+        return len(self.awaited) == 2 and is_complete([*self.awaited.values()])
+
+    def best(self) -> list[Option]:
+        """The options still to come that suit both, the best first."""
+        left = [one for one in self.options if one.id not in self.past]
+        return in_order(left, [*self.said.values()])
+
+
+async def offer_of(write: Write, flight: Shown) -> Offer:
+    """The offer that a held flight has now; its rankings are held from here on."""
+    rows = await write.conn.fetch(text("offer_rankings"), flight["id"])
+    found = await run(write.conn, "offer_options", id=flight["id"])
+    options = orjson.loads(found["options"])
+    return Offer(
+        now=moment(found["now"]),
+        options=[Option(one["id"], moment(one["at"]), one["score"]) for one in options],
+        past=frozenset(one["id"] for one in options if not one["to_come"]),
+        said={
+            row["user_id"]: Ranking(tuple(row["choices"]), frozenset(row["unavailable"]))
+            for row in rows
+        },
+        awaited={
+            row["user_id"]: Awaited(moment(row["deadline"]), row["submitted"], row["reminded"])
+            for row in rows
+        },
+        escalated=any(row["escalated"] for row in rows),
+    )
+
+
+async def settle(write: Write, flight: Shown, offer: Offer) -> None:
+    """Both have submitted: the flight moves to the best time that is free, or people are called in."""
+    done = await _choose(write, flight, offer)
+    if isinstance(done, str):
+        await escalate(write, flight, done)
+
+
+async def escalate(write: Write, flight: Shown, why: Why) -> None:
+    """Call in both and every admin, unless that was done for this offer, by whatever program."""
+    if not await value(write.conn, "offer_escalated", id=flight["id"]):
+        return
+    if not await value(write.conn, "offer_told", id=flight["id"], type="ESCALATION"):
+        await tell(write, flight, escalation(flight, why), both(flight), admins=True)
+
+
+async def choose(
+    pool: Pool, who: Principal, id: str, choice: Choice, key: Key | None = None
+) -> Written:
+    """An admin's choice of a time; the new booking. Raises NotFound, Conflict, Invalid."""
+
+    async def work(write: Write, flight: Shown) -> Done:
+        if flight["status"] != "RESCHEDULING":
+            raise illegal(
+                flight["status"],
+                "CANCELLED",
+                f"A booking that is {flight['status']} is not being rescheduled.",
+            )
+        offer = await offer_of(write, flight)
+        if choice.option_id is not None:
+            return Done(encode(await _by_hand(write, flight, offer, str(choice.option_id))))
+        if not offer.is_complete:
+            raise Conflict("Not both have submitted; name an option.", code="not-submitted")
+        done = await _choose(write, flight, offer)
+        if isinstance(done, str):
+            raise Conflict("No option suits both and is free; name an option.", code=done)
+        return Done(encode(done))
+
+    return await holding(pool, who, id, work, key)
+
+
+async def _choose(write: Write, flight: Shown, offer: Offer) -> Shown | Why:
+    """Move to the best option that is free; the new booking, or why there is none."""
+    best = offer.best()
+    for option in best:
+        try:
+            return await _move_to(write, flight, option)
+        except Conflict as error:
+            if error.code != "overlap":
+                raise
+            continue  # taken since it was offered: the next best
+    return "no-slot" if best else "no-common-option"
+
+
+async def _by_hand(write: Write, flight: Shown, offer: Offer, id: str) -> Shown:
+    option = next((one for one in offer.options if one.id == id), None)
+    if option is None:
+        why = "is not an option of this booking"
+        raise Invalid("There is no such option.", faults=[Fault("/option_id", why)])
+    if id in offer.past:
+        raise Conflict(
+            "That time has passed.",
+            faults=[Fault("/option_id", "is not in the future")],
+            code="option-past",
+        )
+    try:
+        return await _move_to(write, flight, option)
+    except Conflict as error:
+        faults = await _taken(write, flight, option)
+        raise Conflict(error.detail, code=error.code, faults=faults) from None
+
+
+async def _move_to(write: Write, flight: Shown, option: Option) -> Shown:
+    """DESIGN 7.8 in one step; the new booking. Raises Conflict, and then nothing was done."""
+    with translated():
+        async with write.conn.transaction():
+            await value(write.conn, "flight_released", id=flight["id"], option=option.id)
+            made = await value(write.conn, "flight_succeeded", id=flight["id"])
+    successor = present("bookings", orjson.loads(made))
+    await tell(write, successor, confirmation(flight, successor), both(successor))
+    return successor
+
+
+async def _taken(write: Write, flight: Shown, option: Option) -> list[Fault]:
+    """What is taken at an option's time, and when; never by whom."""
+    found = await value(
+        write.conn,
+        "booking_clashes",
+        id=flight["id"],
+        aircraft_id=flight["aircraft_id"],
+        student_id=flight["student_id"],
+        instructor_id=flight["instructor_id"],
+        starts=option.at,
+        duration_minutes=flight["duration_minutes"],
+    )
+    return [
+        Fault(
+            "/option_id", f"the {what} is taken from {zulu(one['starts'])} to {zulu(one['ends'])}"
+        )
+        for one in orjson.loads(found)
+        for what in ("aircraft", "instructor", "student")
+        if one[what]
+    ]
