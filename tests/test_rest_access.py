@@ -41,13 +41,46 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/v1/keys/{absent}"):               (401, 403, 403, 403, 403, 404, 403, 403),
     ("DELETE", "/api/v1/keys/{key}"):               (401, 403, 403, 403, 403, 204, 403, 403),
     ("DELETE", "/api/v1/keys/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 403),
+    # Sam's own hours are his and the admin's; robots see only what follows from them.
+    ("GET", "/api/v1/availability/patterns"):             (401, 200, 200, 200, 200, 200, 403, 403),
+    ("POST", "/api/v1/availability/patterns"):            (401, 201, 201, 201, 201, 201, 403, 403),
+    ("GET", "/api/v1/availability/patterns/{pattern}"):   (401, 200, 404, 404, 404, 200, 403, 403),
+    ("GET", "/api/v1/availability/patterns/{absent}"):    (401, 404, 404, 404, 404, 404, 403, 403),
+    ("PATCH", "/api/v1/availability/patterns/{pattern}"): (401, 200, 404, 404, 404, 200, 403, 403),
+    ("PATCH", "/api/v1/availability/patterns/{absent}"):  (401, 404, 404, 404, 404, 404, 403, 403),
+    ("DELETE", "/api/v1/availability/patterns/{pattern}"): (401, 204, 404, 404, 404, 204, 403, 403),
+    ("DELETE", "/api/v1/availability/patterns/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403),
+    ("GET", "/api/v1/availability/overrides"):            (401, 200, 200, 200, 200, 200, 403, 403),
+    ("POST", "/api/v1/availability/overrides"):           (401, 201, 201, 201, 201, 201, 403, 403),
+    ("GET", "/api/v1/availability/overrides/{override}"): (401, 200, 404, 404, 404, 200, 403, 403),
+    ("GET", "/api/v1/availability/overrides/{absent}"):   (401, 404, 404, 404, 404, 404, 403, 403),
+    ("PATCH", "/api/v1/availability/overrides/{override}"): (401, 200, 404, 404, 404, 200, 403, 403),
+    ("PATCH", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403),
+    ("DELETE", "/api/v1/availability/overrides/{override}"): (401, 204, 404, 404, 404, 204, 403, 403),
+    ("DELETE", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403),
+    ("GET", "/api/v1/availability/{sam}"):                (401, 200, 404, 404, 404, 200, 403, 200),
+    ("GET", "/api/v1/availability/{absent}"):             (401, 404, 404, 404, 404, 404, 403, 404),
+    ("GET", "/api/v1/availability/common"):               (401, 200, 403, 200, 403, 200, 403, 200),
 }  # fmt: skip
 ABSENT = "00000000-0000-4000-8000-00000000dead"
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/bookings"): draft(scheduled_datetime=at(15)),
     ("PATCH", "/api/v1/bookings/{id}"): {"duration_minutes": 90},
     ("POST", "/api/v1/keys"): {"name": "Weather", "scopes": ["weather:write"]},
+    ("POST", "/api/v1/availability/patterns"): {
+        "day_of_week": 1, "start_time": "13:00", "end_time": "24:00",
+    },
+    ("PATCH", "/api/v1/availability/patterns/{id}"): {"is_active": False},
+    ("POST", "/api/v1/availability/overrides"): {"override_date": "2031-05-06"},
+    ("PATCH", "/api/v1/availability/overrides/{id}"): {"reason": None},
     ("POST", "/dev/token"): {"email": "sam@example.com"},
+}  # fmt: skip
+_DAY = f"from={at(0)}&to={at(24)}"
+QUERIES: dict[tuple[str, str], str] = {
+    ("GET", "/api/v1/availability/{id}"): _DAY,
+    ("GET", "/api/v1/availability/common"): (
+        f"{_DAY}&student={ID['sam']}&instructor={ID['ina']}&duration=60"
+    ),
 }
 
 
@@ -60,7 +93,9 @@ async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
 
 
 def _generic(path: str) -> str:
-    for name in ("{booking}", "{absent}", "{sams}", "{key}"):
+    for name in (
+        "{booking}", "{absent}", "{sams}", "{key}", "{pattern}", "{override}", "{sam}",
+    ):  # fmt: skip
         path = path.replace(name, "{id}")
     return path
 
@@ -83,7 +118,13 @@ async def test_the_matrix(door: Rest) -> None:
                 ID["sam"],
             )
             key = await door.key("bookings:read", name="spare")
-            real = path.format(booking=booking["id"], absent=ABSENT, sams=note, key=key)
+            pattern, override = await _hours(door)
+            real = path.format(
+                booking=booking["id"], absent=ABSENT, sams=note, key=key,
+                pattern=pattern, override=override, sam=ID["sam"],
+            )  # fmt: skip
+            if (query := QUERIES.get((method, _generic(path)))) is not None:
+                real += f"?{query}"
             body = BODIES.get((method, _generic(path)))
             said = await door.ask(None if who == "nobody" else who, method, real, body)
             if said.status != status:
@@ -94,6 +135,20 @@ async def test_the_matrix(door: Rest) -> None:
             if status >= 400:
                 assert not _leaks(said), f"{method} {path} as {who} says {said.body!r}"
     assert not wrong, "\n".join(wrong)
+
+
+async def _hours(door: Rest) -> tuple[str, str]:
+    """Sam's pattern and his override, and nobody else's."""
+    await door.conn.execute("DELETE FROM availability_patterns; DELETE FROM availability_overrides")
+    row = await door.conn.fetchrow(
+        "WITH p AS (INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)"
+        " VALUES ($1, 1, '08:00', '12:00') RETURNING id),"
+        " o AS (INSERT INTO availability_overrides (user_id, override_date, reason)"
+        " VALUES ($1, '2031-05-05', 'Tester is at KPAO') RETURNING id)"
+        " SELECT p.id::text, o.id::text FROM p, o",
+        ID["sam"],
+    )
+    return row[0], row[1]
 
 
 async def test_scopes(door: Rest) -> None:

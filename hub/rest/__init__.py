@@ -10,7 +10,17 @@ from collections import defaultdict
 
 from aiohttp import web
 
-from hub.rest import bookings, dev, door, health, keys, notifications, users
+from hub.rest import (
+    availability,
+    bookings,
+    dev,
+    door,
+    health,
+    keys,
+    notifications,
+    users,
+    windows,
+)
 from hub.rest.house import House
 from hub.rest.malformed import Runner
 from hub.rest.registry import Route
@@ -20,6 +30,8 @@ __all__ = ["Runner", "routes_of", "setup"]
 
 _RESOURCES = (
     bookings.routes,
+    availability.routes,
+    windows.routes,
     notifications.routes,
     users.routes,
     keys.routes,

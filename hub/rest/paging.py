@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -15,7 +16,7 @@ from yarl import URL
 
 from hub.rest.registry import Answer
 from hub.schedule.fields import UUID_TEXT
-from hub.schedule.reading import Page, Place
+from hub.schedule.reading import Page, Place, Shown
 from hub.schedule.version import encode
 
 #: ``to_jsonb``'s times, the wide range of PostgreSQL included.
@@ -39,13 +40,14 @@ Limit = Annotated[int, Field(ge=1, le=100)]
 After = Annotated[Place, BeforeValidator(_place), WithJsonSchema({"type": "string"})]
 
 
-def answer(page: Page, time: str, url: URL) -> Answer:
-    """A page as it is answered; ``time`` names the member it is ordered by."""
+def answer(page: Page, time: str | Callable[[Shown], str], url: URL) -> Answer:
+    """A page as it is answered; ``time`` names the member it is ordered by, or makes it of a row."""
     told: dict[str, Any] = {"items": page.rows, "next": None}
     headers = {}
     if page.more:
         last = page.rows[-1]
-        place = f"{last['id']} {last[time]}".encode()
+        when = last[time] if isinstance(time, str) else time(last)
+        place = f"{last['id']} {when}".encode()
         told["next"] = base64.urlsafe_b64encode(place).decode()
         headers["Link"] = f'<{url.update_query(after=told["next"]).raw_path_qs}>; rel="next"'
     return Answer(encode(told), snapshot=page.snapshot, headers=headers)
