@@ -135,7 +135,7 @@ async def open_house(
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(house.noted)
             stack.push_async_callback(_stop, task)
-        runner = web.AppRunner(_doors(house), access_log=None, handle_signals=False)
+        runner = rest.Runner(_doors(house), access_log=None, handle_signals=False, lingering_time=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, sock, backlog=BACKLOG).start()
