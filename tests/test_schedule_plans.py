@@ -101,3 +101,30 @@ async def test_documented_indexes_serve(many: Connection) -> None:
         assert await plan(many, "notifications_page", **notes, read=read) == {
             "idx_notifications_user_read"
         }
+
+
+async def test_availability_is_read_by_index(many: Connection) -> None:
+    await many.execute(
+        """
+        INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time, is_active)
+        SELECT id, day, '08:00', '12:00', day < 5 FROM users, generate_series(0, 6) AS day;
+        INSERT INTO availability_overrides (user_id, override_date)
+        SELECT id, '2030-01-01'::date + day FROM users, generate_series(0, 390, 30) AS day;
+        ANALYZE;
+        """
+    )
+    whole = {"user_id": ID["sam"], "first": None, "before": None}
+    assert await plan(many, "patterns_of", user_id=ID["sam"]) == {
+        "idx_availability_patterns_user_day"
+    }
+    assert await plan(many, "overrides_page", **whole | PLACE) == {
+        "idx_availability_overrides_user"
+    }
+    used = await plan(
+        many, "free_and_taken", people=[ID["sam"], ID["ina"]], aircraft_id="N1", busy=True,
+        since=NOW, until=NOW + timedelta(days=92), first=NOW, last=NOW + timedelta(days=92),
+    )  # fmt: skip
+    # Any index of overrides by user and date, and of bookings the few that are live.
+    assert "idx_availability_patterns_user_day" in used
+    assert used & {"idx_availability_overrides_user_date", "idx_availability_overrides_span"}
+    assert not any(name.startswith("Seq Scan") for name in used)
