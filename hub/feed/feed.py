@@ -24,7 +24,7 @@ from hub.feed.epoch import open_history
 from hub.feed.history import History
 from hub.feed.reader import Flood, Foreign, backfill, read, renamed
 from hub.feed.sql import SQL
-from hub.rules.cursor import Cursor, Snapshot, covers, parse
+from hub.rules.cursor import Cursor, Snapshot, covers, parse, visible
 from hub.rules.event import Batch, Event
 
 log = structlog.get_logger("hub.feed")
@@ -273,7 +273,9 @@ class Feed:
 
     def honour(self, cursor: Cursor) -> None:
         """Raise Gone if a client's cursor is of another history, or older than retention kept."""
-        if cursor.epoch != self.epoch:
+        # The founding is visible to every cursor of this history; one that was named after it but read
+        # before it misses what was forgotten then.
+        if cursor.epoch != self.epoch or not visible(int(self._number), cursor.snapshot):
             raise Gone("epoch")
         if cursor.snapshot.xmin < self._pruned_below:
             raise Gone("retention")
@@ -298,18 +300,15 @@ class Feed:
             self._waiting.remove(cursor.snapshot)
 
     async def _backfill(self, cursor: Cursor, reading: Reading) -> None:
-        """Extend the history back to the oldest cursor that waits and is not known to be too far."""
+        """Extend the history back towards the oldest cursor that waits and is not too far."""
         start, far = self._history.start, self._too_far
         if start is None or (far is not None and covers(cursor.snapshot, far)):
             raise Gone("distance")
-        oldest = cursor.snapshot
-        for snapshot in self._waiting:
-            if covers(snapshot, oldest) and (far is None or not covers(snapshot, far)):
-                oldest = snapshot
+        after = self._next_back(cursor.snapshot)
         async with reading() as held:
             try:
                 found = await backfill(
-                    held, oldest, Cursor(cursor.epoch, start), self._number, self._limits.flood
+                    held, after, Cursor(cursor.epoch, start), self._number, self._limits.flood
                 )
             except Foreign:
                 raise Gone("epoch") from None
@@ -318,10 +317,22 @@ class Feed:
             return  # the oldest was dropped meanwhile: again, from there
         # A renamed person's bookings were not read in that snapshot; a fresh picture has the names.
         if found is None or renamed(found[0].events) or not self._history.extend_back(found[0]):
-            self._too_far = oldest
+            self._too_far = after
         else:
             self._pruned_below = max(self._pruned_below, int(found[1]))
             self.honour(cursor)
+
+    def _next_back(self, mine: Snapshot) -> Snapshot:
+        """From where to read back: the oldest of all that wait, or, once that was too far, the one in
+        the middle of those left, so that the number of tries grows with nobody's number."""
+        far = self._too_far
+        left = {
+            snapshot
+            for snapshot in (mine, *self._waiting)
+            if self.since(snapshot) is None and (far is None or not covers(snapshot, far))
+        }
+        by_age = sorted(left, key=lambda snapshot: (snapshot.xmax, -len(snapshot.xip)))
+        return by_age[0 if far is None else len(by_age) // 2]
 
     async def _reach_or_gone(self, cursor: Cursor) -> None:
         """Wait for a cursor that is ahead of us, unless it is ahead of the database: then it lies."""
