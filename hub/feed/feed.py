@@ -214,6 +214,10 @@ class Feed:
                 log.warning("the server is older than the cursor: a foreign history")
                 return False
             self._pruned_below = int(pruned)
+            if cursor.snapshot.xmin < self._pruned_below:
+                log.warning("away for longer than events are kept: views are read anew")
+                await self._start_again(conn, cursor.epoch, "retention")
+                continue
             self._hand_on(batch)
             if not await bell.turned(len(batch.events), batch.end.snapshot.xmin):
                 await bell.wait()
