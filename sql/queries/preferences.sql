@@ -33,4 +33,4 @@ UPDATE preference_rankings AS p
  WHERE p.booking_id = :id::uuid AND p.user_id = :person::uuid AND p.deadline > statement_timestamp()
 RETURNING (to_jsonb(p) || jsonb_build_object(
               'unavailable_option_ids', coalesce(p.unavailable_option_ids, '{}'),
-              'none_work', :none_work))::text;
+              'none_work', :none_work::boolean))::text;

@@ -1,0 +1,80 @@
+"""New times for a flight, as tests offer and rank them: Sam's with Ina, unless it says otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from resthouse import Rest, Said, at
+
+PATH = "/api/v1/bookings"
+
+
+def times(*hours: float, scores: tuple[float | None, ...] = ()) -> dict[str, Any]:
+    """The body that offers these hours of the test's next day."""
+    return {
+        "options": [
+            {"suggested_datetime": at(hour, day=1)}
+            | ({"ai_confidence_score": scores[n]} if n < len(scores) else {})
+            for n, hour in enumerate(hours)
+        ]
+    }
+
+
+def ranking(*ids: str, never: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The body that ranks these options."""
+    ranked = {f"option{n}_id": id for n, id in enumerate(ids, 1)}
+    return ranked | {"unavailable_option_ids": list(never)}
+
+
+async def offer(door: Rest, flight: dict[str, Any], *hours: float) -> list[str]:
+    """Offer times (9, 12 and 15 o'clock); the options' ids in that order."""
+    said = await door.ask(
+        "admin", "PUT", f"{PATH}/{flight['id']}/options", times(*(hours or (9, 12, 15)))
+    )
+    assert said.status == 200, said.body
+    return [one["id"] for one in sorted(said.json["items"], key=lambda o: o["suggested_datetime"])]
+
+
+async def rank(door: Rest, who: str, flight: dict[str, Any], body: dict[str, Any]) -> Said:
+    """Say what ``who`` thinks of the options."""
+    return await door.ask(who, "PUT", f"{PATH}/{flight['id']}/preferences", body)
+
+
+async def status(door: Rest, flight: dict[str, Any]) -> str:
+    """What became of a booking."""
+    return str((await door.ask("admin", "GET", f"{PATH}/{flight['id']}")).json["status"])
+
+
+async def successors(door: Rest, flight: dict[str, Any]) -> list[dict[str, Any]]:
+    """The bookings that point back to a flight, as rows."""
+    rows = await door.conn.fetch(
+        "SELECT id::text, status, scheduled_datetime FROM bookings WHERE original_booking_id = $1",
+        flight["id"],
+    )
+    return [dict(row) for row in rows]
+
+
+async def told(door: Rest, kind: str, flight: dict[str, Any] | None = None) -> list[str]:
+    """The first names of those who were told so, of a flight if one is named; sorted."""
+    rows = await door.conn.fetch(
+        "SELECT u.first_name FROM notifications n JOIN users u ON u.id = n.user_id"
+        " WHERE n.type = $1 AND ($2::uuid IS NULL OR n.booking_id = $2) ORDER BY 1",
+        kind,
+        flight and flight["id"],
+    )
+    return [row[0] for row in rows]
+
+
+async def waiting(door: Rest, how_many: int) -> None:
+    """Wait until so many wait for a lock in this database."""
+    for _ in range(1000):
+        found = await door.conn.fetchval(
+            "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE NOT granted AND datname = current_database()"
+        )
+        if found == how_many:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"{found} wait, not {how_many}")
