@@ -10,7 +10,7 @@ asleep had its xid by then, so it has a smaller one. (A snapshot's xmax would no
 the last *finished* transaction, and such a writer may be running above it.)
 
 Invariant: no event is ever read later than one gentle poll after its commit, bell or no bell;
-the slow timer only proves that the connection lives.
+the slow timer only proves that the peer of a silent connection lives.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class Doorbell:
     async def open(self) -> None:
         """Listen. The connection must be the feed's own: a pooler cannot carry LISTEN."""
         await self._conn.add_listener(CHANNEL, self._on_notify)
+        # A session that was killed is found out by reading, and need not wait for the slow timer.
+        self._conn.add_termination_listener(lambda _: self.ring())
 
     def _on_notify(self, *_: object) -> None:
         self.rings += 1
