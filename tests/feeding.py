@@ -147,17 +147,11 @@ def counted(events: Iterable[Event]) -> Counter[tuple[int, str, str, str | None]
 class Node:
     """A running feed and its follower."""
 
-    def __init__(self, feed: Feed, follower: Follower, connections: list[Any]) -> None:
+    def __init__(self, feed: Feed, follower: Follower, backends: list[int]) -> None:
         self.feed = feed
         self.seen = follower
-        #: Every connection the feed has made, the present one last.
-        self.connections = connections
-
-    @property
-    def backend(self) -> int:
-        """The process id of the feed's session in the server."""
-        pid: int = self.connections[-1].get_server_pid()
-        return pid
+        #: The server's process of every session the feed has had, the present one last.
+        self.backends = backends
 
     async def reach(self, conn: asyncpg.Connection[Any], timeout: float = 20.0) -> None:
         """Wait until everything committed so far was handed on, then hold it against the truth."""
@@ -178,11 +172,11 @@ async def following(
     begun: bool = True,
 ) -> AsyncIterator[Node]:
     """A feed on ``dsn`` with a follower, running until the block ends."""
-    connections: list[Any] = []
+    backends: list[int] = []
 
     async def own() -> asyncpg.Connection[Any]:
         conn = await (dial() if dial else connect(dsn, settings=Settings()))
-        connections.append(conn)
+        backends.append(conn.get_server_pid())
         return conn
 
     follower = Follower()
@@ -192,7 +186,7 @@ async def following(
         if begun:
             async with asyncio.timeout(20):
                 await feed.begun()
-        yield Node(feed, follower, connections)
+        yield Node(feed, follower, backends)
         assert not task.done(), task.exception()
     finally:
         task.cancel()

@@ -112,7 +112,7 @@ async def test_away_for_longer_than_events_are_kept(conn: Conn, pool: Any, dsn: 
         [key] = await own_rows(conn, 1)
         await node.reach(conn)
         away = True
-        await conn.execute("SELECT pg_terminate_backend($1)", node.backend)
+        await conn.execute("SELECT pg_terminate_backend($1)", node.backends[-1])
         await until(lambda: not node.feed.healthy)
         await conn.execute(TOUCH, key)
         await age(conn, 80)
