@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from resthouse import ID, Rest, Said, opened
 
 from hub.errors import Forbidden, NotFound
@@ -18,6 +19,7 @@ from hub.rest.windows import Slots, Windows
 from hub.rules.access import Principal
 from hub.rules.cursor import parse_cursor
 from hub.schedule import availability, windows
+from hub.settings import Settings
 
 PATH = "/api/v1/availability"
 PATTERNS, OVERRIDES = f"{PATH}/patterns", f"{PATH}/overrides"
@@ -123,7 +125,7 @@ async def test_what_makes_no_hours(door: Rest) -> None:
         (PATTERNS, pattern(day_of_week=True, id=ID["sam"]), ["/day_of_week", "/id"]),
         (PATTERNS, pattern(day_of_week=1.5, end_time=None), ["/day_of_week", "/end_time"]),
         (OVERRIDES, override(start_time="08:00"), ["/end_time"]),
-        (OVERRIDES, override(end_time="08:00"), ["/end_time"]),
+        (OVERRIDES, override(end_time="08:00", reason=""), ["/end_time", "/reason"]),
         (OVERRIDES, override(start_time="08:00", end_time="08:00"), ["/end_time"]),
         (OVERRIDES, override(reason="x" * 256, is_blocked=None), ["/is_blocked", "/reason"]),
         (OVERRIDES, override(override_date="2031-02-29"), ["/override_date"]),
@@ -398,6 +400,12 @@ async def test_ranges_that_are_none(door: Rest) -> None:
     assert (await door.ask("sam", "GET", f"{PATH}/{ID['sam']}?{longest}")).status == 200
     ends = "from=2199-12-31T00:00:00Z&to=2199-12-31T23:59:59.999999Z"
     assert (await door.ask("sam", "GET", f"{PATH}/{ID['sam'].upper()}?{ends}")).status == 200
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "America", "../UTC", "/etc/passwd", "", "\0"])
+def test_a_clock_that_nobody_has(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"timezone\n.*such as America/Los_Angeles"):
+        Settings(timezone=name)
 
 
 async def test_whose_windows_are_whose_to_see(door: Rest) -> None:
