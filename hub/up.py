@@ -52,6 +52,8 @@ async def up(given: dict[str, Any], *, command: str, say: Say, show: Say) -> Non
                 update: dict[str, Any] = {"database_url": server.dsn, "state": folder}
                 if "env" not in settings.model_fields_set:
                     update["env"] = "dev"
+                    if "timezone" not in settings.model_fields_set:
+                        update["timezone"] = seeds.TIMEZONE
                 await _up(Settings(**(given | update)), signals, command, say, show, embedded=True)
 
 

@@ -21,6 +21,9 @@ from hub.settings import Settings
 #: In the order they need: bookings name users.
 FILES: Final = ("dev_users.sql", "dev_bookings.sql", "dev_availability.sql")
 
+#: Where the seeded school is: its weekly hours are on this clock.
+TIMEZONE: Final = "America/Los_Angeles"
+
 
 async def seed(dsn: str, env: str, *, now: datetime | None = None) -> list[str]:
     """Run the seeds; the names of the files run, in order.
