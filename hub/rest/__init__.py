@@ -14,6 +14,7 @@ from hub.rest import (
     availability,
     bookings,
     dev,
+    docs,
     door,
     health,
     keys,
@@ -42,7 +43,10 @@ _RESOURCES = (
 def routes_of(house: House) -> list[Route]:
     """Every route of this house; the development ones only where it is its own issuer."""
     resources = _RESOURCES if house.issuer is None else (*_RESOURCES, dev.routes)
-    return [route for resource in resources for route in resource.all]
+    return [route for resource in (*resources, _DOCS) for route in resource.all]
+
+
+_DOCS = docs.routes(routes_of)
 
 
 def setup(app: web.Application, house: House) -> None:

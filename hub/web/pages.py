@@ -1,4 +1,4 @@
-"""The page and its modules, served from memory: ``/`` and ``/client/…``.
+"""The pages and their modules, served from memory: ``/``, ``/api/v1/docs`` and ``/client/…``.
 
 May not: read a file named by a request (paths are looked up in a fixed shelf, so no request can
 leave it), set a cookie, or render anything about a person. Invariants: every answer carries the
@@ -115,7 +115,7 @@ def respond(request: web.Request, asset: Asset) -> web.Response:
 
 
 def setup(app: web.Application, house: House) -> None:
-    """Add ``GET /`` and ``GET /client/{path}`` to the application.
+    """Add ``GET /``, ``GET /api/v1/docs`` and ``GET /client/{path}`` to the application.
 
     Every file is read here, once: a request touches neither the disk nor the database, and a page
     still loads (to say honestly what is wrong) while PostgreSQL is away.
@@ -125,6 +125,9 @@ def setup(app: web.Application, house: House) -> None:
     async def index(request: web.Request) -> web.Response:
         return respond(request, shelf["index.html"])
 
+    async def docs(request: web.Request) -> web.Response:
+        return respond(request, shelf["docs/index.html"])
+
     async def client(request: web.Request) -> web.Response:
         asset = shelf.get(request.match_info["path"])
         if asset is None:
@@ -132,4 +135,5 @@ def setup(app: web.Application, house: House) -> None:
         return respond(request, asset)
 
     app.router.add_get("/", index)
+    app.router.add_get("/api/v1/docs", docs)
     app.router.add_get("/client/{path:.+}", client)
