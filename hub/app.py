@@ -60,6 +60,7 @@ class House:
     verifier: Verifier
     issuer: Issuer | None
     gate: live.Gate
+    clock: Clock
     url: str
     #: Set when a task that should run as long as the hub has died: the hub must not pretend to live.
     died: asyncio.Event = field(default_factory=asyncio.Event)
@@ -124,7 +125,7 @@ async def open_house(
         stack.push_async_callback(gate.close)
         host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        house = House(settings, pool, feed, directory, keyring, verifier, issuer, gate, url)
+        house = House(settings, pool, feed, directory, keyring, verifier, issuer, gate, clock, url)
 
         for name, work in (
             ("feed", feed.run()),
@@ -135,7 +136,9 @@ async def open_house(
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(house.noted)
             stack.push_async_callback(_stop, task)
-        runner = rest.Runner(_doors(house), access_log=None, handle_signals=False, lingering_time=2.0)
+        runner = rest.Runner(
+            _doors(house), access_log=None, handle_signals=False, lingering_time=2.0
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, sock, backlog=BACKLOG).start()

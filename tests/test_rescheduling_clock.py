@@ -1,0 +1,304 @@
+"""What time brings, by a clock that is moved: rows whose moment has come or is about to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from offers import PATH, offer, rank, ranking, status, successors, told
+from resthouse import ID, Rest, opened
+from running import Hub
+
+from hub.db.pool import connect
+from hub.schedule.clock import Clock
+from hub.settings import Settings
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
+    async with opened(dsn, tmp_path) as door:
+        yield door
+
+
+def soon(**spans: float) -> str:
+    return (datetime.now(UTC) + timedelta(**spans)).isoformat()
+
+
+async def until(what: Callable[[], Awaitable[Any]], expected: Any, seconds: float = 15.0) -> None:
+    """Wait until ``what()`` is as expected."""
+    found = None
+    try:
+        async with asyncio.timeout(seconds):
+            while (found := await what()) != expected:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        pytest.fail(f"{found} and not {expected}")
+
+
+async def move_deadline(door: Rest, flight: dict[str, Any], left: timedelta) -> None:
+    """It is now so long before the deadline of a flight's offer."""
+    await door.conn.execute(
+        "UPDATE preference_rankings SET deadline = clock_timestamp() + $2 WHERE booking_id = $1",
+        flight["id"],
+        left,
+    )
+
+
+async def settled(door: Rest) -> None:
+    """Wait until the clock has looked at what there is now, and has nothing left to do at once."""
+    clock = clock_of(door.hub)
+    await door.hub.house.feed.turned()
+    for _ in range(500):
+        seen = clock.looks
+        await asyncio.sleep(0.15)
+        if clock.looks == seen:
+            return
+    pytest.fail("the clock does not come to rest")
+
+
+def clock_of(hub: Hub) -> Clock:
+    return hub.house.clock
+
+
+async def test_a_reminder_two_hours_before_to_who_has_not_chosen(door: Rest) -> None:
+    flight = await door.booking()
+    a, *_ = await offer(door, flight)
+    await rank(door, "ina", flight, ranking(a))
+    await move_deadline(door, flight, 121 * MINUTE)
+    await settled(door)
+    assert await told(door, "DEADLINE_REMINDER") == []
+    await move_deadline(door, flight, 119 * MINUTE)
+    await until(lambda: told(door, "DEADLINE_REMINDER", flight), ["Sam"])
+    # Once, whatever wakes the clock later, and however often the hub is started.
+    await move_deadline(door, flight, 60 * MINUTE)
+    await settled(door)
+    await door.hub.restart()
+    await settled(door)
+    assert await told(door, "DEADLINE_REMINDER") == ["Sam"]
+    [message] = await door.conn.fetchrow(
+        "SELECT message FROM notifications WHERE type = 'DEADLINE_REMINDER'"
+    )
+    assert message.startswith("Rank the new times for ")
+
+
+async def test_a_reminder_at_once_unless_it_is_all_but_over(door: Rest) -> None:
+    """An offer that is made with less than two hours to go."""
+    near = await door.booking(scheduled_datetime=soon(minutes=100))  # deadline in 70 minutes
+    nearer = await door.booking(
+        scheduled_datetime=soon(minutes=40), student_id=ID["sue"], instructor_id=ID["ivo"],
+        aircraft_id="N2",
+    )  # fmt: skip
+    for flight in (near, nearer):
+        await offer(door, flight)
+    await until(lambda: told(door, "DEADLINE_REMINDER", near), ["Ina", "Sam"])
+    await settled(door)
+    assert await told(door, "DEADLINE_REMINDER") == ["Ina", "Sam"]
+    assert await told(door, "ESCALATION") == []
+
+
+async def test_the_deadline_calls_the_school_in_once(door: Rest) -> None:
+    flight = await door.booking()
+    a, *_ = await offer(door, flight)
+    await rank(door, "sam", flight, ranking(a))
+    await move_deadline(door, flight, timedelta(milliseconds=400))
+    await until(lambda: told(door, "ESCALATION", flight), ["Admin", "Ina", "Sam"])
+    assert await status(door, flight) == "RESCHEDULING"
+    late = await rank(door, "ina", flight, ranking(a))
+    assert late.code == "deadline-passed"
+    await settled(door)
+    await move_deadline(door, flight, -MINUTE)
+    await door.hub.restart()
+    await settled(door)
+    assert await told(door, "ESCALATION", flight) == ["Admin", "Ina", "Sam"]
+    assert await told(door, "DEADLINE_REMINDER", flight) == []
+    read = await door.ask("ina", "GET", f"{PATH}/{flight['id']}/options")
+    assert read.json["escalated"] is True
+
+
+async def test_what_fell_due_while_no_hub_ran_is_done_at_its_start(door: Rest) -> None:
+    overdue = await door.booking()
+    await offer(door, overdue)
+    flown = await door.booking(
+        scheduled_datetime=soon(minutes=30), student_id=ID["sue"], instructor_id=ID["ivo"],
+        aircraft_id="N2",
+    )  # fmt: skip
+    await settled(door)
+    await door.hub.stop()
+    await move_deadline(door, overdue, -5 * MINUTE)
+    await door.conn.execute(
+        "UPDATE bookings SET scheduled_datetime = clock_timestamp() - interval '61 minutes'"
+        " WHERE id = $1",
+        flown["id"],
+    )
+    await door.hub.start()
+    await until(lambda: told(door, "ESCALATION", overdue), ["Admin", "Ina", "Sam"])
+    await until(lambda: status(door, flown), "COMPLETED")
+
+
+async def test_flights_that_are_over_are_completed_on_the_minute(door: Rest) -> None:
+    rows = {}
+    for n, word in enumerate(("CONFIRMED", "AT_RISK", "CANCELLED", "CONFIRMED")):
+        rows[n] = await door.booking(
+            scheduled_datetime=soon(minutes=-60, seconds=0.7 if n < 3 else 30),
+            status=word,
+            student_id=ID[("sam", "sue", "sid", "sid")[n]],
+            instructor_id=ID[("ina", "ivo", "ivo", "ina")[n]] if n != 3 else await another(door),
+            aircraft_id=f"N{n}",
+        )
+    assert await status(door, rows[0]) == "CONFIRMED"
+    await until(lambda: status(door, rows[0]), "COMPLETED")
+    ended = datetime.fromisoformat(rows[0]["scheduled_datetime"]) + 60 * MINUTE
+    at = await door.conn.fetchval("SELECT updated_at FROM bookings WHERE id = $1", rows[0]["id"])
+    assert timedelta(0) <= at - ended < timedelta(seconds=5)
+    await settled(door)
+    # Of what was left at risk nobody knows; what still flies, flies.
+    assert [await status(door, rows[n]) for n in (1, 2, 3)] == ["AT_RISK", "CANCELLED", "CONFIRMED"]
+
+
+async def another(door: Rest) -> str:
+    return str(
+        await door.conn.fetchval(
+            "INSERT INTO users (cognito_user_id, email, first_name, last_name, role)"
+            " VALUES ('x', 'x@example.com', 'Xen', 'Tester', 'INSTRUCTOR') RETURNING id"
+        )
+    )
+
+
+async def test_many_flights_that_are_over(door: Rest) -> None:
+    await door.conn.execute(
+        "INSERT INTO bookings (student_id, instructor_id, departure_airport, arrival_airport,"
+        " departure_latitude, departure_longitude, arrival_latitude, arrival_longitude,"
+        " scheduled_datetime, training_level)"
+        " SELECT $1, $2, 'A1', 'B1', 1, 2, 3, 4, now() - n * interval '2 hours', 'STUDENT_PILOT'"
+        "   FROM generate_series(1, 450) AS n",
+        ID["sam"],
+        ID["ina"],
+    )
+    count = "SELECT count(*) FROM bookings WHERE status = 'COMPLETED'"
+    await until(lambda: door.conn.fetchval(count), 450)
+
+
+async def test_it_sleeps_until_something_is_due(door: Rest) -> None:
+    """No looking around in between: neither with an open offer, nor as the schedule changes."""
+    flight = await door.booking()
+    await offer(door, flight)
+    await settled(door)
+    clock = clock_of(door.hub)
+    before = clock.looks
+    other = await door.booking(student_id=ID["sue"], instructor_id=ID["ivo"], aircraft_id="N2")
+    for minutes in range(70, 80):
+        await door.ask("admin", "PATCH", f"{PATH}/{other['id']}", {"duration_minutes": minutes})
+    await door.hub.house.feed.turned()
+    await asyncio.sleep(1.2)
+    assert clock.looks == before
+    # And a moved deadline, by whatever program, is noticed by itself.
+    await move_deadline(door, flight, timedelta(milliseconds=300))
+    await until(lambda: told(door, "ESCALATION", flight), ["Admin", "Ina", "Sam"], 5.0)
+
+
+async def test_what_other_programs_write_is_settled_too(door: Rest) -> None:
+    """Two rankings by SQL: the hub chooses. A reminder or an escalation by SQL: none by the hub."""
+    flight = await door.booking()
+    _, b, c = await offer(door, flight)
+    for option in (b, c):
+        await door.conn.execute(
+            "UPDATE preference_rankings SET option1_id = $2, submitted_at = clock_timestamp()"
+            " WHERE booking_id = $1 AND submitted_at IS NULL AND user_id ="
+            " (SELECT min(user_id::text)::uuid FROM preference_rankings"
+            "   WHERE booking_id = $1 AND submitted_at IS NULL)",
+            flight["id"],
+            option,
+        )
+    await until(lambda: told(door, "CONFIRMATION"), ["Ina", "Sam"])
+    assert len(await successors(door, flight)) == 1
+
+    other = await door.booking(student_id=ID["sue"], instructor_id=ID["ivo"], aircraft_id="N2")
+    await offer(door, other)
+    async with door.conn.transaction():
+        for who, kind in (("sue", "DEADLINE_REMINDER"), ("ivo", "ESCALATION")):
+            await door.conn.execute(
+                "INSERT INTO notifications (user_id, booking_id, type, title, message)"
+                " VALUES ($1, $2, $3, 't', 'm')",
+                ID[who],
+                other["id"],
+                kind,
+            )
+        await move_deadline(door, other, 30 * MINUTE)
+    await until(lambda: told(door, "DEADLINE_REMINDER", other), ["Ivo", "Sue"])
+    await move_deadline(door, other, -MINUTE)
+    marked = "SELECT count(*) FROM preference_rankings WHERE escalated_at IS NOT NULL"
+    await until(lambda: door.conn.fetchval(marked), 2)
+    assert await told(door, "ESCALATION", other) == ["Ivo"]
+
+
+async def test_of_several_nodes_one_does_it(
+    door: Rest, start_hub: Callable[..., Awaitable[Hub]]
+) -> None:
+    """Three hubs over one database: each thing once, also while nodes come and go."""
+    others = [await start_hub(door.hub.dsn) for _ in range(2)]
+    flights = [
+        await door.booking(
+            scheduled_datetime=soon(days=3, hours=2 * n),
+            aircraft_id=f"N{n}",
+        )
+        for n in range(6)
+    ]
+    for flight in flights:
+        await offer(door, flight, 9, 12)
+    await door.conn.execute(
+        "UPDATE preference_rankings SET deadline = clock_timestamp() + interval '1 hour'"
+    )
+    await until(lambda: told(door, "DEADLINE_REMINDER"), ["Ina"] * 6 + ["Sam"] * 6)
+    await door.conn.execute(
+        "UPDATE preference_rankings SET deadline = clock_timestamp() + interval '200 milliseconds'"
+    )
+    await others[0].stop()
+    expected = ["Admin"] * 6 + ["Ina"] * 6 + ["Sam"] * 6
+    await until(lambda: told(door, "ESCALATION"), expected)
+    await others[0].start()
+    await settled(door)
+    assert await told(door, "ESCALATION") == expected
+    assert await told(door, "DEADLINE_REMINDER") == ["Ina"] * 6 + ["Sam"] * 6
+
+
+async def test_who_hangs_on_to_a_flight_holds_up_no_other(door: Rest) -> None:
+    held = await door.booking()
+    free = await door.booking(student_id=ID["sue"], instructor_id=ID["ivo"], aircraft_id="N2")
+    for flight in (held, free):
+        await offer(door, flight)
+    conn = await connect(door.hub.dsn, settings=Settings())
+    try:
+        async with conn.transaction():
+            await conn.execute("SELECT FROM bookings WHERE id = $1 FOR UPDATE", held["id"])
+            await move_deadline(door, held, -MINUTE)
+            await move_deadline(door, free, -MINUTE)
+            await until(lambda: told(door, "ESCALATION"), ["Admin", "Ivo", "Sue"], 5.0)
+        await until(lambda: told(door, "ESCALATION", held), ["Admin", "Ina", "Sam"])
+    finally:
+        conn.terminate()
+
+
+async def test_a_submission_and_the_deadline_at_once(door: Rest) -> None:
+    """Whichever comes first, the other knows: never both escalated and confirmed."""
+    for n in range(6):
+        flight = await door.booking()
+        a, *_ = await offer(door, flight)
+        await rank(door, "sam", flight, ranking(a))
+        await move_deadline(door, flight, timedelta(milliseconds=120))
+        await asyncio.sleep(0.03 * (n + 1))
+        said = await rank(door, "ina", flight, ranking(a))
+        if said.status == 200:
+            await settled(door)
+            assert await told(door, "ESCALATION", flight) == []
+            assert await status(door, flight) == "CANCELLED"
+        else:
+            assert said.code == "deadline-passed"
+            await until(lambda: told(door, "ESCALATION"), ["Admin", "Ina", "Sam"])
+            assert await status(door, flight) == "RESCHEDULING"
+        await door.conn.execute("DELETE FROM bookings")
