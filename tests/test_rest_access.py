@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,22 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("PATCH", "/api/v1/bookings/{absent}"):         (401, 404, 404, 404, 404, 404, 403, 404),
     ("DELETE", "/api/v1/bookings/{booking}"):       (401, 403, 404, 403, 404, 204, 403, 403),
     ("DELETE", "/api/v1/bookings/{absent}"):        (401, 404, 404, 404, 404, 404, 403, 403),
+    ("GET", "/api/v1/bookings/upcoming"):           (401, 403, 403, 403, 403, 200, 403, 200),
+    ("PUT", "/api/v1/bookings/{booking}/weather-conflict"): (401, 403, 403, 403, 403, 200, 403, 200),
+    ("PUT", "/api/v1/bookings/{absent}/weather-conflict"): (401, 403, 403, 403, 403, 404, 403, 404),
+    ("DELETE", "/api/v1/bookings/{booking}/weather-conflict"): (401, 403, 403, 403, 403, 200, 403, 200),
+    ("DELETE", "/api/v1/bookings/{absent}/weather-conflict"): (401, 403, 403, 403, 403, 404, 403, 404),
+    ("GET", "/api/v1/bookings/{offered}/options"):  (401, 200, 404, 200, 404, 200, 403, 200),
+    ("GET", "/api/v1/bookings/{absent}/options"):   (401, 404, 404, 404, 404, 404, 403, 404),
+    ("PUT", "/api/v1/bookings/{offered}/options"):  (401, 403, 403, 403, 403, 200, 403, 200),
+    ("PUT", "/api/v1/bookings/{absent}/options"):   (401, 403, 403, 403, 403, 404, 403, 404),
+    # Sam's ranking, which is not Ina's to read; each submits their own.
+    ("GET", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 403, 404, 200, 403, 200),
+    ("GET", "/api/v1/bookings/{absent}/preferences"): (401, 404, 404, 404, 404, 404, 403, 404),
+    ("PUT", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 200, 404, 403, 403, 403),
+    ("PUT", "/api/v1/bookings/{absent}/preferences"): (401, 404, 404, 404, 404, 403, 403, 403),
+    ("POST", "/api/v1/bookings/{offered}/reschedule"): (401, 403, 403, 403, 403, 201, 403, 403),
+    ("POST", "/api/v1/bookings/{absent}/reschedule"): (401, 403, 403, 403, 403, 404, 403, 403),
     ("GET", "/api/v1/notifications"):               (401, 200, 200, 200, 200, 200, 403, 403),
     ("POST", "/api/v1/notifications/{sams}/read"):  (401, 200, 404, 404, 404, 404, 403, 403),
     ("POST", "/api/v1/notifications/{absent}/read"): (401, 404, 404, 404, 404, 404, 403, 403),
@@ -64,9 +81,15 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/v1/availability/common"):               (401, 200, 403, 200, 403, 200, 403, 200),
 }  # fmt: skip
 ABSENT = "00000000-0000-4000-8000-00000000dead"
+#: An option of the flight that is offered new times.
+OPTION = "00000000-0000-4000-8000-0000000000f1"
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/bookings"): draft(scheduled_datetime=at(15)),
     ("PATCH", "/api/v1/bookings/{id}"): {"duration_minutes": 90},
+    ("PUT", "/api/v1/bookings/{id}/weather-conflict"): {"detail": "Gusts."},
+    ("PUT", "/api/v1/bookings/{id}/options"): {"options": [{"suggested_datetime": at(9, 1)}]},
+    ("PUT", "/api/v1/bookings/{id}/preferences"): {"option1_id": OPTION},
+    ("POST", "/api/v1/bookings/{id}/reschedule"): {"option_id": OPTION},
     ("POST", "/api/v1/keys"): {"name": "Weather", "scopes": ["weather:write"]},
     ("POST", "/api/v1/availability/patterns"): {
         "day_of_week": 1, "start_time": "13:00", "end_time": "24:00",
@@ -78,6 +101,7 @@ BODIES: dict[tuple[str, str], Any] = {
 }  # fmt: skip
 _DAY = f"from={at(0)}&to={at(24)}"
 QUERIES: dict[tuple[str, str], str] = {
+    ("GET", "/api/v1/bookings/{id}/preferences"): f"user_id={ID['sam']}",
     ("GET", "/api/v1/availability/{id}"): _DAY,
     ("GET", "/api/v1/availability/common"): (
         f"{_DAY}&student={ID['sam']}&instructor={ID['ina']}&duration=60"
@@ -95,7 +119,7 @@ async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
 
 def _generic(path: str) -> str:
     for name in (
-        "{booking}", "{absent}", "{sams}", "{key}", "{pattern}", "{override}", "{sam}",
+        "{booking}", "{offered}", "{absent}", "{sams}", "{key}", "{pattern}", "{override}", "{sam}",
     ):  # fmt: skip
         path = path.replace(name, "{id}")
     return path
@@ -121,7 +145,7 @@ async def test_the_matrix(door: Rest) -> None:
             key = await door.key("bookings:read", name="spare")
             pattern, override = await _hours(door)
             real = path.format(
-                booking=booking["id"], absent=ABSENT, sams=note, key=key,
+                booking=booking["id"], offered=await _offered(door), absent=ABSENT, sams=note, key=key,
                 pattern=pattern, override=override, sam=ID["sam"],
             )  # fmt: skip
             if (query := QUERIES.get((method, _generic(path)))) is not None:
@@ -136,6 +160,22 @@ async def test_the_matrix(door: Rest) -> None:
             if status >= 400:
                 assert not _leaks(said), f"{method} {path} as {who} says {said.body!r}"
     assert not wrong, "\n".join(wrong)
+
+
+async def _offered(door: Rest) -> str:
+    """A flight of Sam's with Ina that is offered a new time."""
+    flight = await door.booking(scheduled_datetime=at(20), aircraft_id="N9", status="RESCHEDULING")
+    await door.conn.execute(
+        "WITH o AS (INSERT INTO reschedule_options (id, booking_id, suggested_datetime)"
+        " VALUES ($1, $2, $3))"
+        " INSERT INTO preference_rankings (booking_id, user_id, deadline)"
+        " SELECT $2, unnest($4::uuid[]), now() + interval '9 hours'",
+        OPTION,
+        flight["id"],
+        datetime.fromisoformat(at(9, 1)),
+        [ID["sam"], ID["ina"]],
+    )
+    return str(flight["id"])
 
 
 async def _hours(door: Rest) -> tuple[str, str]:

@@ -87,6 +87,8 @@ preference_rankings
     deadline {STAMP} NOT NULL
     submitted_at {STAMP}
     created_at {STAMP} DEFAULT now()
+    + reminded_at {STAMP}
+    + escalated_at {STAMP}
 
 notifications
     id UUID NOT NULL DEFAULT uuid_generate_v4()
@@ -144,6 +146,7 @@ preference_rankings
 notifications
     * idx_notifications_user_read (user_id, read)
     idx_notifications_created_at (created_at)
+    + idx_notifications_booking (booking_id)
 
 audit_log
     * idx_audit_log_entity_timestamp (entity_type, entity_id, created_at)

@@ -19,18 +19,27 @@ from hub.rest import (
     health,
     keys,
     notifications,
+    options,
+    preferences,
+    reschedule,
     users,
+    weather,
     windows,
 )
 from hub.rest.house import House
 from hub.rest.malformed import Runner
 from hub.rest.registry import Route
 from hub.rest.who import Keeper
+from hub.schedule.fields import UUID_TEXT
 
 __all__ = ["Runner", "routes_of", "setup"]
 
 _RESOURCES = (
     bookings.routes,
+    weather.routes,
+    options.routes,
+    preferences.routes,
+    reschedule.routes,
     availability.routes,
     windows.routes,
     notifications.routes,
@@ -59,8 +68,10 @@ def setup(app: web.Application, house: House) -> None:
     methods: defaultdict[str, list[str]] = defaultdict(list)
     for route in routes_of(house):
         serve = door.serve(house, keeper, route)
+        # Only what could be a row's id is one: /bookings/upcoming has no PATCH, so that is 405.
+        path = route.path.replace("{id}", f"{{id:{UUID_TEXT.pattern}}}")
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
-            app.router.add_route(method, route.path, serve, expect_handler=door.expect)
-            methods[route.path].append(method)
+            app.router.add_route(method, path, serve, expect_handler=door.expect)
+            methods[path].append(method)
     for path, allowed in methods.items():
         app.router.add_route("OPTIONS", path, door.allow(allowed), expect_handler=door.expect)
