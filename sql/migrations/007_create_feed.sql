@@ -21,6 +21,21 @@ CREATE TABLE IF NOT EXISTS events (
 
 COMMENT ON TABLE events IS 'Recorded row changes, kept for HUB_RETENTION_HOURS; written by triggers only.';
 
+-- psql < backup.sql into a database that has its schema already: the rows come in and are recorded as
+-- written now; the events that come with them are of another past, whose transactions have other
+-- numbers here, or have none yet and would be read for ever.
+CREATE OR REPLACE FUNCTION hub_pass_over() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER hub_foreign BEFORE INSERT ON events
+    FOR EACH ROW WHEN (NEW.xid <> pg_current_xact_id()) EXECUTE FUNCTION hub_pass_over();
+ALTER TABLE events ENABLE ALWAYS TRIGGER hub_foreign;
+
 -- One row: which history this is, and how far retention has pruned it.
 CREATE TABLE IF NOT EXISTS feed (
     one               boolean PRIMARY KEY DEFAULT true CHECK (one),
