@@ -27,11 +27,14 @@ def name(system_identifier: int, timeline: int, database: int, number: str) -> s
 async def open_history(conn: asyncpg.Connection[Any], *, foreign: bool = False) -> tuple[str, str]:
     """The epoch and the number of this database's history, founded anew if it is another's.
 
-    ``foreign`` says that the caller knows better: its cursor lies in a future this server never
-    had. Raises Unavailable on a standby, which can neither found nor follow.
+    ``foreign`` says that the caller knows better: its cursor lies in a future this server never had,
+    or it saw events of one. Raises Unavailable on a standby, which can neither found nor follow, and
+    while changes go unrecorded, since what is there by then may not be all that is coming.
     """
     if await conn.fetchval(SQL.standby):
         raise Unavailable("the database is a standby; the hub needs the primary")
+    if not await conn.fetchval(SQL.recorded):
+        raise Unavailable("changes go unrecorded: a restore is under way, or hub migrate is due")
     found = await conn.fetchrow(SQL.identity)
     assert found is not None
     if not found["ours"] or foreign:

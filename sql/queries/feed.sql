@@ -12,6 +12,14 @@ SELECT s.system_identifier, s.timeline, s.database, f.number::text AS number,
 -- name: feed_standby$
 SELECT pg_is_in_recovery();
 
+-- name: feed_recorded$
+-- In the middle of a restore the tables are there already and the triggers are not.
+SELECT bool_and((SELECT count(*) FROM pg_trigger
+                  WHERE tgrelid = to_regclass(watched) AND tgenabled <> 'D'
+                    AND tgname IN ('hub_insert', 'hub_update', 'hub_delete', 'hub_truncate')) = 4)
+  FROM unnest(ARRAY['users', 'bookings', 'notifications', 'reschedule_options',
+                    'preference_rankings', 'api_keys']) AS watched;
+
 -- name: feed_two_phase$
 -- A transaction that has called NOTIFY cannot be prepared (manual, PREPARE TRANSACTION).
 SELECT current_setting('max_prepared_transactions')::int > 0;
@@ -65,13 +73,23 @@ SELECT f.ours, f.pruned_below, e.*
         LIMIT :most::int) AS e ON true
  ORDER BY e.lsn;
 
+-- name: feed_backfill_weight^
+-- How many events those are and how large, without carrying them over.
+SELECT count(*) AS events,
+       coalesce(sum(coalesce(pg_column_size(n.row), 0) + coalesce(pg_column_size(n.was), 0)), 0)::bigint AS bytes
+  FROM (SELECT row, was FROM events
+         WHERE xid >= pg_snapshot_xmax(:after::text::pg_snapshot)
+           AND pg_visible_in_snapshot(xid, :upto::text::pg_snapshot)
+         LIMIT :most::int) AS n;
+
 -- name: feed_renamed
 -- The bookings that show a renamed person, as they stand in the reader's snapshot.
 SELECT b.id::text AS key, b.student_id::text AS student_id, b.instructor_id::text AS instructor_id,
        to_jsonb(b)::text AS row
   FROM bookings AS b
  WHERE b.student_id = ANY (:people::uuid[]) OR b.instructor_id = ANY (:people::uuid[])
- ORDER BY b.scheduled_datetime, b.id;
+ ORDER BY b.scheduled_datetime, b.id
+ LIMIT :most::int;
 
 -- name: feed_fall_asleep!
 SELECT pg_advisory_lock_shared(7527030299283516524);
