@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +21,8 @@ from hub.errors import HubError, Unavailable
 from hub.feed.doorbell import Doorbell, Mode, Pace
 from hub.feed.epoch import open_history
 from hub.feed.history import History
-from hub.feed.reader import Flood, Foreign, backfill, read, renamed
+from hub.feed.reader import Flood, Foreign, read
+from hub.feed.recall import Gone, Reading, Recall
 from hub.feed.sql import SQL
 from hub.rules.cursor import Cursor, Snapshot, covers, parse, visible
 from hub.rules.event import Batch, Event
@@ -32,7 +32,6 @@ log = structlog.get_logger("hub.feed")
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
     Connect = Callable[[], Awaitable[Connection]]
-Reading = Callable[[], AbstractAsyncContextManager[Any]]
 #: What may go wrong with a connection, a server or a network: worth another try, never a crash.
 #: (asyncpg answers InternalClientError when a server's farewell meets the next statement.)
 BROKEN = (
@@ -43,14 +42,6 @@ BROKEN = (
     TimeoutError,
     HubError,
 )
-
-
-class Gone(Exception):
-    """The cursor cannot be honoured; ``reason`` is what the client is told with its ``reset``."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Replica(Protocol):
@@ -75,9 +66,11 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``flood``: events in one read beyond which reading anew is cheaper; ``history``: bytes held."""
+    """``flood``: events in one read beyond which reading anew is cheaper; ``recall``: events called
+    back at once for those who come back; ``history``: bytes of events held."""
 
-    flood: int = 50_000
+    flood: int = 5_000
+    recall: int = 20_000
     history: int = 32 * 1024 * 1024
     statement_timeout: float = 10.0
     backoff: float = 5.0
@@ -106,9 +99,7 @@ class Feed:
         self._pruned_below = 0
         self._bell: Doorbell | None = None
         self._turn = asyncio.Event()
-        self._backfilling = asyncio.Lock()
-        self._waiting: list[Snapshot] = []
-        self._too_far: Snapshot | None = None
+        self._recall = Recall(self._history, self._limits.recall)
         self.healthy = False
         self.why = "not started"
         self.turns = 0
@@ -154,6 +145,9 @@ class Feed:
                 pause = random.uniform(0, delay)
                 log.warning("feed interrupted", why=self.why, retry_in=round(pause, 2))
                 await asyncio.sleep(pause)
+            except Exception:
+                self.healthy, self.why = False, "died of a fault of its own"
+                raise
 
     async def _follow(self) -> None:
         conn = await self._connect()
@@ -169,8 +163,8 @@ class Feed:
                 await self._open(conn, foreign=foreign)
                 try:
                     foreign = not await self._read_on(conn, bell)
-                except Foreign:
-                    foreign = False  # as the identity itself will tell
+                except Foreign as found:
+                    foreign = found.unsigned  # else the identity itself will tell
                     log.warning("foreign history", epoch=self.epoch)
         finally:
             self._bell = None
@@ -193,7 +187,7 @@ class Feed:
                 await replica.load(conn)
         self._cursor = Cursor(epoch, snapshot)
         self._history.clear(snapshot)
-        self._too_far = None
+        self._recall.clear()
         if reason:
             self._listener.restart(reason)
         self._turned()
@@ -227,10 +221,10 @@ class Feed:
         if batch.events:
             self._history.append(batch)
             self.events += len(batch.events)
-            for replica in self._replicas:
-                for event in batch.events:
-                    replica.apply(event)
             try:
+                for replica in self._replicas:
+                    for event in batch.events:
+                        replica.apply(event)
                 self._listener.deliver(batch)
             except Exception:
                 # A fault of ours must not end the stream, nor may anyone miss what it swallowed.
@@ -287,56 +281,11 @@ class Feed:
     async def recall(self, cursor: Cursor, reading: Reading) -> None:
         """See to it that :meth:`since` can answer for a client's cursor.
 
-        Extends the history backwards by one query for everyone who waits, so a thousand clients
-        coming back after a restart cost a few. ``reading`` lends a connection. Raises Gone.
+        ``reading`` lends a connection, for what this node does not hold. Raises Gone.
         """
         self.honour(cursor)
         await self._reach_or_gone(cursor)
-        if self.since(cursor.snapshot) is not None:
-            return
-        self._waiting.append(cursor.snapshot)
-        try:
-            async with self._backfilling:
-                self.honour(cursor)
-                while self.since(cursor.snapshot) is None:
-                    await self._backfill(cursor, reading)
-        finally:
-            self._waiting.remove(cursor.snapshot)
-
-    async def _backfill(self, cursor: Cursor, reading: Reading) -> None:
-        """Extend the history back towards the oldest cursor that waits and is not too far."""
-        start, far = self._history.start, self._too_far
-        if start is None or (far is not None and covers(cursor.snapshot, far)):
-            raise Gone("distance")
-        after = self._next_back(cursor.snapshot)
-        async with reading() as held:
-            try:
-                found = await backfill(
-                    held, after, Cursor(cursor.epoch, start), self._number, self._limits.flood
-                )
-            except Foreign:
-                raise Gone("epoch") from None
-        self.honour(cursor)
-        if self._history.start is not start:
-            return  # the oldest was dropped meanwhile: again, from there
-        # A renamed person's bookings were not read in that snapshot; a fresh picture has the names.
-        if found is None or renamed(found[0].events) or not self._history.extend_back(found[0]):
-            self._too_far = after
-        else:
-            self._pruned_below = max(self._pruned_below, int(found[1]))
-            self.honour(cursor)
-
-    def _next_back(self, mine: Snapshot) -> Snapshot:
-        """From where to read back: the oldest of all that wait, or, once that was too far, the one in
-        the middle of those left, so that the number of tries grows with nobody's number."""
-        far = self._too_far
-        left = {
-            snapshot
-            for snapshot in (mine, *self._waiting)
-            if self.since(snapshot) is None and (far is None or not covers(snapshot, far))
-        }
-        by_age = sorted(left, key=lambda snapshot: (snapshot.xmax, -len(snapshot.xip)))
-        return by_age[0 if far is None else len(by_age) // 2]
+        await self._recall.until_held(cursor, self._number, self.honour, reading)
 
     async def _reach_or_gone(self, cursor: Cursor) -> None:
         """Wait for a cursor that is ahead of us, unless it is ahead of the database: then it lies."""

@@ -8,6 +8,7 @@ is true for each row; a renamed person's bookings are read in the same snapshot 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -22,7 +23,14 @@ _OVERHEAD = 600
 
 
 class Foreign(Exception):
-    """The history in the database is no longer the one being read."""
+    """The history in the database is no longer the one being read.
+
+    ``unsigned``: nothing but its events says so, which are of transactions that have not been yet.
+    """
+
+    def __init__(self, *, unsigned: bool = False) -> None:
+        super().__init__("a foreign history")
+        self.unsigned = unsigned
 
 
 class Flood(Exception):
@@ -33,18 +41,32 @@ class Flood(Exception):
         self.end = end
 
 
+def _size(row: str | None, was: str | None) -> int:
+    return _OVERHEAD + 2 * (len(row or "") + len(was or ""))
+
+
 def _event(record: asyncpg.Record) -> Event:
     row, was = record["row"], record["was"]
-    return Event(
+    event = Event(
         xid=int(record["xid"]),
         at=record["at"],
         entity=record["entity"],
         op=record["op"],
         key=record["key"],
-        row=orjson.loads(row) if row is not None else None,
-        was=orjson.loads(was) if was is not None else None,
-        size=_OVERHEAD + 2 * (len(row or "") + len(was or "")),
+        row=None,
+        was=None,
+        size=_size(row, was),
     )
+    try:
+        return replace(
+            event,
+            row=orjson.loads(row) if row is not None else None,
+            was=orjson.loads(was) if was is not None else None,
+        )
+    except ValueError:
+        # jsonb holds what no program can read (1e400, a thousand arrays in each other): as after a
+        # TRUNCATE, whoever watches that table reads it anew.
+        return replace(event, op="T", key=None)
 
 
 def _events(records: Sequence[asyncpg.Record]) -> tuple[Event, ...]:
@@ -74,7 +96,7 @@ async def read(
     if renamed(batch.events):
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             batch, pruned = await _read(conn, after, number, most)
-            shown = await _with_renamed(conn, batch)
+            shown = await _with_renamed(conn, batch, most)
         return shown, pruned
     return batch, pruned
 
@@ -87,6 +109,9 @@ async def _read(
     if not first["ours"]:
         raise Foreign
     end = parse(first["cursor"])
+    # Whoever restored a dump with the triggers off; and these would be read for ever.
+    if any(record["xid"] is not None and int(record["xid"]) >= end.xmax for record in records):
+        raise Foreign(unsigned=True)
     if len(records) > most:
         raise Flood(end)
     return _batch(after.snapshot, Cursor(after.epoch, end), _events(records)), first["pruned_below"]
@@ -96,14 +121,16 @@ def _batch(start: Snapshot, end: Cursor, events: tuple[Event, ...]) -> Batch:
     return Batch(start, end, events, sum(event.size for event in events))
 
 
-async def _with_renamed(conn: asyncpg.Connection[Any], batch: Batch) -> Batch:
+async def _with_renamed(conn: asyncpg.Connection[Any], batch: Batch, most: int) -> Batch:
     """The batch, followed by an event for each booking that shows a renamed person.
 
     Bookings carry their people's names, so a new name is news to whoever sees the booking. The
     rows are read in the batch's own snapshot: nothing newer, nothing older than its end.
     """
     people = renamed(batch.events)
-    records = await conn.fetch(SQL.renamed, list(people))
+    records = await conn.fetch(SQL.renamed, list(people), most + 1)
+    if len(batch.events) + len(records) > most:
+        raise Flood(batch.end.snapshot)
     news = []
     for record in records:
         # ``changed`` names the members shown; their old values concern nobody.
@@ -118,22 +145,30 @@ async def _with_renamed(conn: asyncpg.Connection[Any], batch: Batch) -> Batch:
                 key=record["key"],
                 row=orjson.loads(record["row"]),
                 was={f"{column}_name": None for column in columns},
-                size=_OVERHEAD + 2 * len(record["row"]),
+                size=_size(record["row"], None),
             )
         )
     return _batch(batch.start, batch.end, batch.events + tuple(news))
 
 
 async def backfill(
-    conn: asyncpg.Connection[Any], after: Snapshot, upto: Cursor, number: str, most: int
-) -> tuple[Batch, str] | None:
-    """What became visible between ``after`` and ``upto``, or None if that is more than ``most``.
+    conn: asyncpg.Connection[Any], after: Snapshot, upto: Cursor, number: str, most: int, size: int
+) -> Batch | None:
+    """What became visible between ``after`` and ``upto``; None if that is more than ``most`` events
+    or, as a Batch counts them, ``size`` bytes.
 
     Raises Foreign if the history changed hands.
     """
-    records = await conn.fetch(SQL.backfill, number, str(after), str(upto.snapshot), most + 1)
+    between = (str(after), str(upto.snapshot), most + 1)
+    # Weighed first: what cannot be held is not carried over and read only to be thrown away.
+    weight = await conn.fetchrow(SQL.backfill_weight, *between)
+    if weight is None or weight["events"] > most:
+        return None
+    if weight["events"] * _OVERHEAD + 2 * weight["bytes"] > size:
+        return None
+    records = await conn.fetch(SQL.backfill, number, *between)
     if not records[0]["ours"]:
         raise Foreign
     if len(records) > most:
         return None
-    return _batch(after, upto, _events(records)), records[0]["pruned_below"]
+    return _batch(after, upto, _events(records))
