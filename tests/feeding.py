@@ -64,7 +64,7 @@ def is_shown(event: Event) -> bool:
 
 def follow(state: State, event: Event, *, strict: bool = False) -> None:
     """Apply one event; ``strict`` also holds its old row against the row known so far."""
-    rows = state[event.entity]
+    rows = state.setdefault(event.entity, {})
     if event.op == "T":
         rows.clear()
         return
