@@ -158,6 +158,19 @@ async def test_whoever_submits_last_settles_it_even_at_once(door: Rest) -> None:
     assert len(await successors(door, flight)) == 1
 
 
+async def test_whoever_loses_a_deadlock_is_tried_again(door: Rest) -> None:
+    """The hub holds the flight and waits for a ranking; who holds the ranking wants the flight."""
+    flight = await door.booking()
+    a, *_ = await offer(door, flight)
+    async with door.conn.transaction():
+        await door.conn.execute("SET LOCAL deadlock_timeout = '1min'")
+        await door.conn.execute("UPDATE preference_rankings SET created_at = created_at")
+        said = asyncio.create_task(rank(door, "sam", flight, ranking(a)))
+        await waiting(door, 1)
+        await door.conn.execute("UPDATE bookings SET duration_minutes = 61")
+    assert (await said).status == 200
+
+
 async def test_flights_that_race_for_one_slot_share_the_day(door: Rest) -> None:
     """Two flights with one instructor, whose four people submit at once: the loser moves on."""
     one = await door.booking()
