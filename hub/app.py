@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hub")
 
+#: Seconds: for the head of a request, or between two of one connection; for what follows a refusal.
+HEAD, LINGER = 30.0, 2.0
 #: More than this, and asyncio accepts in bursts that fragment memory.
 BACKLOG = 128
 #: How long ``serve`` waits for the first sight of the database's history, seconds.
@@ -137,7 +139,11 @@ async def open_house(
             task.add_done_callback(house.noted)
             stack.push_async_callback(_stop, task)
         runner = rest.Runner(
-            _doors(house), access_log=None, handle_signals=False, lingering_time=2.0
+            _doors(house),
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=HEAD,
+            lingering_time=LINGER,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

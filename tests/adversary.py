@@ -82,7 +82,8 @@ class Adversary:
             while time.monotonic() < stop:
                 (self._gust.clear if self._gust.is_set() else self._gust.set)()
                 await asyncio.sleep(self.dice.choice((0.05, 0.2, 0.4)))
-                await conn.fetch("SELECT pg_cancel_backend($1)", self.dice.choice(self.pids))
+                if self.pids:
+                    await conn.fetch("SELECT pg_cancel_backend($1)", self.dice.choice(self.pids))
             self._gust.set()
         finally:
             await conn.close()

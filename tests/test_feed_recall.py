@@ -120,7 +120,7 @@ async def test_each_older_one_joins_on(conn: Conn, pool: Any, dsn: str) -> None:
             assert counted(since) == await recorded(conn, cursor.snapshot)
 
 
-@pytest.mark.parametrize("limits", [Limits(flood=20), Limits(history=20_000)])
+@pytest.mark.parametrize("limits", [Limits(recall=20), Limits(history=20_000)])
 async def test_too_far_is_found_out_in_a_few_queries(
     conn: Conn, pool: Any, dsn: str, limits: Limits
 ) -> None:
@@ -188,6 +188,23 @@ async def test_forged_cursors_harm_nobody(conn: Conn, pool: Any, dsn: str) -> No
         await node.reach(conn)
 
 
+async def test_a_forged_cursor_does_not_reorder_anothers_changes(
+    conn: Conn, pool: Any, dsn: str
+) -> None:
+    """One that claims to have seen all but an early transaction, before one that is honest."""
+    lender = Lender(pool)
+    async with restarted(dsn, conn, 5) as (node, cursors):
+        first, last = cursors[0].snapshot, cursors[-1].snapshot
+        forged = Snapshot(first.xmax, last.xmax, frozenset({first.xmax}))
+        await refused(node, Cursor(cursors[0].epoch, forged), lender)
+        assert await refused(node, cursors[0], lender) is None
+        since = node.feed.since(first)
+        assert since is not None
+        xids = [event.xid for event in since]
+        assert xids == sorted(xids)
+        assert len(xids) == 5
+
+
 async def test_a_connection_that_fails_is_not_the_cursor_s_fault(
     conn: Conn, dsn: str, pool: Any
 ) -> None:
@@ -208,4 +225,4 @@ async def test_a_connection_that_fails_is_not_the_cursor_s_fault(
         waiting.cancel()
         assert await refused(node, cursors[1], lender) is None
         assert await refused(node, cursors[0], lender) is None
-        assert not node.feed._waiting
+        assert not node.feed._recall._waiting

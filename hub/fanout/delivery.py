@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hub.fanout.judgement import Shown, judge
+from hub.fanout.judgement import Shown, framed, judge
 from hub.fanout.views import Sink, View, Views
 from hub.identity.directory import Directory
 from hub.rules.event import Batch, Event
 from hub.rules.topics import by_entity
-from hub.rules.wire import Item, change, text_frame
+from hub.rules.wire import Item
 
 #: The tables whose rows are principals: a changed row is a change of somebody's rights.
 _PRINCIPALS = frozenset({"users", "api_keys"})
@@ -108,20 +108,25 @@ class Delivery:
             ((view, items),) = touched.items()
             # A copy: a sink whose buffer fills takes itself out of the set.
             sinks = list(view.live)
-            if sinks:
-                frame = text_frame(change(view.id, cursor, items))
-                self.encoded += 1
+            if sinks and (frame := self._frame(view, items, cursor)) is not None:
                 self.handed += len(sinks)
                 for sink in sinks:
                     sink.push(frame, 1)
             return
         owed: dict[Sink, list[bytes]] = {}
         for view, items in touched.items():
-            if view.live:
-                frame = text_frame(change(view.id, cursor, items))
-                self.encoded += 1
+            if view.live and (frame := self._frame(view, items, cursor)) is not None:
                 for sink in view.live:
                     owed.setdefault(sink, []).append(frame)
         for sink, frames in owed.items():
             self.handed += len(frames)
             sink.push(frames[0] if len(frames) == 1 else b"".join(frames), len(frames))
+
+    def _frame(self, view: View, items: list[Item], cursor: str) -> bytes | None:
+        """The view's change, or None if it is too large and the view is read anew instead."""
+        self.encoded += 1
+        told = framed(view, items, cursor)
+        if told is None:
+            for sink in list(view.live):
+                sink.restart(view, "size")
+        return told

@@ -7,16 +7,19 @@ rows at one cursor gives its rows at the next, whether one by one or conflated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 
 from hub.fanout.views import View
 from hub.identity.directory import Directory
 from hub.rules.event import Event
-from hub.rules.rows import present
-from hub.rules.wire import Item
+from hub.rules.rows import present, shows
+from hub.rules.wire import Item, change, text_frame
 
+#: The largest change worth one frame: rows, and bytes of JSON.
+MOST_ITEMS = 1000
+MOST_BYTES = 1024 * 1024
 #: Members that follow from a column: who is told that one changed is told of the other.
 _DERIVED = {"student_id": "student_name", "instructor_id": "instructor_name"}
 
@@ -44,7 +47,8 @@ class Shown:
 def _upsert(event: Event, shown: Shown, *, seen: bool) -> Item:
     changed: tuple[str, ...] = ()
     if seen:
-        changed = event.changed
+        # A column that is not shown may have changed, too: it is nobody's business here.
+        changed = tuple(filter(shows(event.entity).__contains__, event.changed))
         changed += tuple(_DERIVED[column] for column in changed if column in _DERIVED)
     assert event.key is not None
     return Item(event.xid, event.at, event.key, shown(event), changed)
@@ -89,3 +93,16 @@ def conflate(view: View, events: Iterable[Event], shown: Shown) -> list[Item] | 
         elif seen:
             items.append(Item(event.xid, event.at, key, None))
     return items
+
+
+def framed(
+    view: View, items: Sequence[Item], cursor: str, *, watch: str | None = None
+) -> bytes | None:
+    """A change as one WebSocket frame; None if it is more than a client should swallow at once.
+
+    A picture is paged and waits for its reader; a frame is handed to every socket whole.
+    """
+    if len(items) > MOST_ITEMS:
+        return None
+    told = change(view.id, cursor, items, watch=watch)
+    return text_frame(told) if len(told) <= MOST_BYTES else None

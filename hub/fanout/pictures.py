@@ -1,7 +1,8 @@
 """First pictures: a view's rows and the snapshot they were read in.
 
-However many views are asked for at once, one query for each topic is under way, and what is asked
-meanwhile goes into the next; the same view asked twice is read once. Invariant: a picture's rows
+However many views are asked for at once, one query for each topic and kind of reader is under way,
+and what is asked meanwhile goes into the next; the same view asked twice is read once, and a view
+that takes too long fails alone. Invariant: a picture's rows
 are what the view shows at its snapshot, so changes since that snapshot continue it without gap
 or overlap.
 """
@@ -13,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
@@ -32,9 +33,15 @@ if TYPE_CHECKING:
 
 #: Rows in one ``rows`` frame; rows of one picture, beyond which the filter must be narrowed.
 PAGE = 200
+PAGE_BYTES = 256 * 1024
 MOST = 10_000
-#: Views read by one statement, so that one answer stays a few megabytes.
+#: Views read by one statement: one's own rows are few, everyone's may be all there are.
 TOGETHER = 200
+FEW = 2
+
+
+#: A topic, and whether its readers see only their own.
+_Queue = tuple[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +57,21 @@ class Pictures:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._asked: dict[str, dict[View, asyncio.Future[Picture]]] = defaultdict(dict)
-        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._asked: dict[_Queue, dict[View, asyncio.Future[Picture]]] = defaultdict(dict)
+        self._readers: dict[_Queue, asyncio.Task[None]] = {}
         #: Statements run, for metrics and tests.
         self.reads = 0
 
     async def read(self, view: View) -> Picture:
         """The view's picture. Raises Invalid if it is too large, Unavailable if it cannot be had."""
-        topic = view.topic.name
-        waiting = self._asked[topic].get(view)
+        # Whoever sees everything does not keep those waiting who see their own.
+        queue = (view.topic.name, isinstance(view.audience, Person))
+        waiting = self._asked[queue].get(view)
         if waiting is None:
             waiting = asyncio.get_running_loop().create_future()
-            self._asked[topic][view] = waiting
-            if topic not in self._readers:
-                self._readers[topic] = asyncio.create_task(self._read_all(topic))
+            self._asked[queue][view] = waiting
+            if queue not in self._readers:
+                self._readers[queue] = asyncio.create_task(self._read_all(queue))
         # Shielded: one who loses patience must not take the picture from the others.
         return await asyncio.shield(waiting)
 
@@ -74,20 +82,41 @@ class Pictures:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
 
-    async def _read_all(self, topic: str) -> None:
+    async def _read_all(self, queue: _Queue) -> None:
         asked: dict[View, asyncio.Future[Picture]] = {}
+        topic, own = queue
         try:
-            while waiting := self._asked[topic]:
-                asked = {view: waiting.pop(view) for view in list(waiting)[:TOGETHER]}
+            while waiting := self._asked[queue]:
+                asked = {
+                    view: waiting.pop(view) for view in list(waiting)[: TOGETHER if own else FEW]
+                }
                 try:
                     await self._read(topic, asked)
                 except Exception as wrong:
-                    _fail(asked, wrong)
+                    await self._one_by_one(topic, asked, wrong)
         finally:
-            del self._readers[topic]
-            for left in (asked, self._asked.pop(topic, {})):
+            del self._readers[queue]
+            for left in (asked, self._asked.pop(queue, {})):
                 for future in left.values():
                     future.cancel()
+
+    async def _one_by_one(
+        self, topic: str, asked: dict[View, asyncio.Future[Picture]], wrong: Exception
+    ) -> None:
+        """What failed together is tried apart, so that nobody fails for another's view.
+
+        One's own rows are few: where many such views fail together, it is the database that fails.
+        """
+        apart = 1 < len(asked) <= FEW
+        for view, future in asked.items():
+            try:
+                if not apart:
+                    raise wrong
+                await self._read(topic, {view: future})
+            except Exception as failed:
+                if not future.done():
+                    future.set_exception(failed)
+                    future.exception()  # nobody may be left to hear it
 
     async def _read(self, topic: str, asked: dict[View, asyncio.Future[Picture]]) -> None:
         views = list(asked)
@@ -115,18 +144,16 @@ class Pictures:
 
 async def _pages(entity: str, texts: Sequence[str]) -> tuple[bytes, ...]:
     pages = []
-    for first in range(0, len(texts), PAGE):
-        page = [present(entity, orjson.loads(text)) for text in texts[first : first + PAGE]]
-        pages.append(orjson.dumps(page))
-        await asyncio.sleep(0)  # a large picture must not hold up the feed
-    return tuple(pages) or (b"[]",)
-
-
-def _fail(asked: dict[View, asyncio.Future[Picture]], wrong: Exception) -> None:
-    for future in asked.values():
-        if not future.done():
-            future.set_exception(wrong)
-            future.exception()
+    page: list[dict[str, Any]] = []
+    room = PAGE_BYTES
+    for row in texts:
+        if page and (len(page) == PAGE or len(row) > room):
+            pages.append(orjson.dumps(page))
+            page, room = [], PAGE_BYTES
+            await asyncio.sleep(0)  # a large picture must not hold up the feed
+        page.append(present(entity, orjson.loads(row)))
+        room -= len(row)
+    return (*pages, orjson.dumps(page))
 
 
 _EVER = datetime.min, datetime.max  # asyncpg's spelling of -infinity and infinity

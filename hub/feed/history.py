@@ -1,8 +1,8 @@
 """The batches a node still holds, bounded in bytes.
 
 Whoever fell behind, or comes back with a cursor, is caught up from here without a query. Pure
-bookkeeping: no I/O. Invariant: the batches are in order, with no event between them;
-``since`` answers either exactly what a snapshot has not seen, or that it cannot know.
+bookkeeping: no I/O. Invariant: the batches are in order, with no event between them; ``since``
+answers either exactly what a snapshot has not seen, or that it cannot know.
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ from hub.rules.event import Batch, Event
 
 
 class History:
-    """``limit`` is the bytes of events to hold; what is dropped is dropped whole, oldest first."""
+    """``limit`` is the bytes of events to hold; what is dropped is dropped whole, oldest first.
+
+    In front of the batches this node read as they came may stand one that it called back; ``own``
+    is where its own begin, ``start`` where all begin.
+    """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._batches: deque[Batch] = deque()
+        self._called_back = False
         self._size = 0
         self.start: Snapshot | None = None
+        self.own: Snapshot | None = None
 
     @property
     def size(self) -> int:
@@ -36,29 +42,44 @@ class History:
     def clear(self, start: Snapshot) -> None:
         """Forget everything; what comes next begins at ``start``."""
         self._batches.clear()
+        self._called_back = False
         self._size = 0
-        self.start = start
+        self.start = self.own = start
 
     def append(self, batch: Batch) -> None:
-        """Add the newest batch. A batch without events only moves the end of the last one."""
+        """Add the newest batch. One without events is passed over: the history still reaches to now."""
         if self.start is None:
-            self.start = batch.start
+            self.start = self.own = batch.start
         if not batch.events:
-            return  # quiet: the history still reaches from its start to now
+            return
         self._batches.append(batch)
         self._size += batch.size
-        while self._size > self._limit and self._batches:
-            gone = self._batches.popleft()
-            self._size -= gone.size
-            self.start = gone.end.snapshot
+        while self._size > self.limit and self._batches:
+            self._drop()
 
-    def extend_back(self, batch: Batch) -> bool:
-        """Put an older batch in front; False if there is no room for it."""
-        if self._size + batch.size > self._limit:
+    def _drop(self) -> None:
+        gone = self._batches.popleft()
+        self._size -= gone.size
+        if self._called_back:
+            self._called_back = False
+            self.start = self.own
+        else:
+            self.start = self.own = gone.end.snapshot
+
+    def call_back(self, batch: Batch) -> bool:
+        """Put what was before our own in front, in place of what was called back before.
+
+        The batch must reach from its start to ``own``. False if there is no room for it.
+        """
+        before = self._batches[0].size if self._called_back else 0
+        if self._size - before + batch.size > self.limit:
             return False
+        if self._called_back:
+            self._batches.popleft()
+        self._called_back = bool(batch.events)
         if batch.events:
             self._batches.appendleft(batch)
-            self._size += batch.size
+        self._size += batch.size - before
         self.start = batch.start
         return True
 
@@ -77,10 +98,8 @@ class History:
             True,
             key=lambda batch: not covers(batch.end.snapshot, snapshot),
         )
+        # Event by event: a client's snapshot may be a long one, and false, and must not cost more.
         for batch in islice(self._batches, first, None):
-            if covers(snapshot, batch.start):
-                yield from batch.events
-            else:
-                for event in batch.events:
-                    if not visible(event.xid, snapshot):
-                        yield event
+            for event in batch.events:
+                if not visible(event.xid, snapshot):
+                    yield event

@@ -153,22 +153,22 @@ async def _with_renamed(conn: asyncpg.Connection[Any], batch: Batch, most: int) 
 
 async def backfill(
     conn: asyncpg.Connection[Any], after: Snapshot, upto: Cursor, number: str, most: int, size: int
-) -> Batch | None:
-    """What became visible between ``after`` and ``upto``; None if that is more than ``most`` events
-    or, as a Batch counts them, ``size`` bytes.
+) -> tuple[Batch | None, int]:
+    """What became visible between ``after`` and ``upto``, and the feed's ``pruned_below``.
+
+    No batch if that is more than ``most`` events or, as a Batch counts them, ``size`` bytes.
 
     Raises Foreign if the history changed hands.
     """
     between = (str(after), str(upto.snapshot), most + 1)
     # Weighed first: what cannot be held is not carried over and read only to be thrown away.
     weight = await conn.fetchrow(SQL.backfill_weight, *between)
-    if weight is None or weight["events"] > most:
-        return None
-    if weight["events"] * _OVERHEAD + 2 * weight["bytes"] > size:
-        return None
+    assert weight is not None
+    if weight["events"] > most or weight["events"] * _OVERHEAD + 2 * weight["bytes"] > size:
+        return None, 0
     records = await conn.fetch(SQL.backfill, number, *between)
     if not records[0]["ours"]:
         raise Foreign
     if len(records) > most:
-        return None
-    return _batch(after, upto, _events(records))
+        return None, 0
+    return _batch(after, upto, _events(records)), int(records[0]["pruned_below"])

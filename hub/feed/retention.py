@@ -14,11 +14,20 @@ from hub.feed.sql import SQL
 if TYPE_CHECKING:
     from hub.db.pool import Pool
 
+#: Rows deleted in one transaction.
+SLICE = 20_000
+
 
 async def prune(pool: Pool, hours: float) -> int:
     """Delete what is older; returns how many events went (none if another node is at it)."""
+    total = 0
+    while gone := await _prune_some(pool, hours):
+        total += gone
+    return total
+
+
+async def _prune_some(pool: Pool, hours: float) -> int:
     async with writing(pool, None) as write:
         if not await write.conn.fetchval(SQL.leader):
             return 0
-        gone = await write.conn.fetchval(SQL.prune, hours * 3600.0)
-        return int(gone)
+        return int(await write.conn.fetchval(SQL.prune, SLICE, hours * 3600.0))

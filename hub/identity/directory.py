@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 
 from hub.db.queries import text
+from hub.errors import Unavailable
 from hub.model import Role
 from hub.rules.event import Columns, Event
 
@@ -99,13 +100,16 @@ class Directory:
         return person.name if person is not None else _UNKNOWN
 
     async def find(self, sub: str) -> Person | None:
-        """The person with this sub; before saying no, look at what was committed just now."""
+        """The person with this sub; before saying no, look at what was committed just now.
+
+        Raises Unavailable where that cannot be seen.
+        """
         person = self._by_sub.get(sub)
         if person is None and self._turned is not None:
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await self._turned()
             except TimeoutError:
-                return None
+                raise Unavailable("The hub cannot look you up just now.") from None
             person = self._by_sub.get(sub)
         return person

@@ -15,7 +15,7 @@ from secrets import randbelow
 from pydantic import ValidationError
 
 from hub.errors import Forbidden, HubError, Unauthenticated
-from hub.fanout.judgement import Shown, conflate
+from hub.fanout.judgement import Shown, conflate, framed
 from hub.fanout.views import View
 from hub.live.closing import Code
 from hub.live.gate import Gate
@@ -341,12 +341,13 @@ class Session:
         for view in {watch.view: None for watch in self.watches.values() if watch.is_live}:
             events = gate.feed.since(since.snapshot)
             items = None if events is None else conflate(view, events, shown)
-            if items is None:
+            frame = b"" if not items else framed(view, items, cursor)
+            if items is None or frame is None:
                 self.restart(view, "distance")
                 continue
             view.live.add(self)
-            if items:
-                frames.append(wire.text_frame(wire.change(view.id, cursor, items)))
+            if frame:
+                frames.append(frame)
         if frames:
             self.push(b"".join(frames), len(frames))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from hub.errors import HubError, Unavailable
-from hub.fanout.judgement import Shown, conflate
+from hub.fanout.judgement import Shown, conflate, framed
 from hub.fanout.views import View
 from hub.feed import Gone
 from hub.rules import wire
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from hub.live.session import Session
 
 log = structlog.get_logger("hub.live")
+
+#: How often a picture is tried for while the database is there.
+_TRIES = 3
 
 
 class Watching:
@@ -103,8 +106,10 @@ class _Patience:
 
     def __init__(self) -> None:
         self._most = 0.1
+        self.tried = 1
 
     async def wait(self) -> None:
+        self.tried += 1
         await asyncio.sleep(random.uniform(0, self._most))
         self._most = min(5.0, self._most * 2)
 
@@ -118,6 +123,8 @@ async def _from_picture(session: Session, watch: Watching, reason: str | None) -
         try:
             picture = await session.gate.pictures.read(watch.view)
         except Unavailable:
+            if session.gate.feed.healthy and patience.tried == _TRIES:
+                raise  # the database is there: it is this picture that takes too long
             await patience.wait()
             continue
         last = len(picture.pages) - 1
@@ -147,10 +154,10 @@ def _live(session: Session, watch: Watching, since: Snapshot, *, resumed: bool) 
         "cursor": cursor,
         "resumed": resumed,
     }
-    frames = wire.text_frame(wire.dump(live))
-    if items:
-        change = wire.change(view.id, cursor, items, watch=watch.id)
-        frames = wire.text_frame(change) + frames
+    told = b"" if not items else framed(view, items, cursor, watch=watch.id)
+    if told is None:
+        return False
+    frames = told + wire.text_frame(wire.dump(live))
     watch.task = None
     # First live, then written: if these very bytes fill the buffer, the session is behind from here.
     session.go_live(watch)

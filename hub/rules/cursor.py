@@ -18,6 +18,8 @@ _SNAPSHOT = re.compile(r"([0-9]{1,20}):([0-9]{1,20}):((?:[0-9]{1,20}(?:,[0-9]{1,
 _EPOCH = re.compile(r"[0-9a-z]{1,32}", re.ASCII)
 #: Longer than any snapshot of ``max_connections`` that we would want a client to carry.
 MAX_TEXT = 64 * 1024
+#: Transactions under way that a client's cursor may list: more than any max_connections we would meet.
+MAX_RUNNING = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ def parse_cursor(text: str) -> Cursor:
     epoch, dot, snapshot = text.partition(".")
     if not dot or _EPOCH.fullmatch(epoch) is None:
         raise ValueError("not a cursor")
-    return Cursor(epoch, parse(snapshot))
+    read = parse(snapshot)
+    if len(read.xip) > MAX_RUNNING:
+        raise ValueError("not a cursor: too many transactions under way")
+    return Cursor(epoch, read)
 
 
 def visible(xid: int, snapshot: Snapshot) -> bool:

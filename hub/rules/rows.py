@@ -64,6 +64,11 @@ def moment(text: str) -> datetime:
         return _FIRST if text.startswith("-") or text.endswith("BC") else _LAST
 
 
+def shows(entity: str) -> tuple[str, ...]:
+    """The members that an entity's rows are shown with."""
+    return _SHOWN[entity]
+
+
 def present(entity: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """The row as clients see it: documented members, in the model's order, times in ``Z``.
 

@@ -17,6 +17,11 @@ from websockets.frames import Frame, Opcode
 
 SUBPROTOCOL = "hub.v1"
 
+#: Members that follow from a person's row, not from the row they are shown in.
+_NAMES = frozenset({"student_name", "instructor_name"})
+#: Faults told at once: a client can send many, and what it is told should not outgrow that.
+_MOST_FAULTS = 10
+
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -96,7 +101,9 @@ def faults(wrong: ValidationError, *, skip: int = 0, under: str = "") -> str:
     """Every fault in one line, each with its member's JSON Pointer (RFC 6901) below ``under``."""
     return "; ".join(
         f"{under}/{'/'.join(map(str, fault['loc'][skip:]))}: {fault['msg']}"
-        for fault in wrong.errors(include_url=False, include_context=False, include_input=False)
+        for fault in wrong.errors(include_url=False, include_context=False, include_input=False)[
+            :_MOST_FAULTS
+        ]
     )
 
 
@@ -136,6 +143,11 @@ def change(view: str, cursor: str, items: Iterable[Item], *, watch: str | None =
         group = transactions.get(item.tx)
         if group is None:
             group = transactions[item.tx] = {"tx": str(item.tx), "at": item.at, "items": []}
+        elif not (item.changed and _NAMES.issuperset(item.changed)):
+            # Groups stand in the order in which they ended: whoever changes a row that another
+            # transaction has changed does so only once that one has committed. (Rows read anew
+            # because of a name are as they are at the end, wherever they stand.)
+            transactions[item.tx] = transactions.pop(item.tx)
         if item.row is None:
             shown: dict[str, Any] = {"op": "remove", "key": item.key}
         else:

@@ -102,8 +102,14 @@ SELECT pg_current_xact_id()::text;
 
 -- name: feed_prune$
 -- Only events that every snapshot from now on has seen may go; the bound moves no further than what went.
-WITH bound AS (
-    SELECT least(pg_snapshot_xmin(pg_current_snapshot()),
+-- A slice of rows at a time, whole transactions, so that a backlog never outlasts the statement timeout.
+WITH slice AS (
+    SELECT CASE WHEN o.xid > f.xid THEN o.xid
+                WHEN o.xid = f.xid THEN (SELECT xid FROM events WHERE xid > f.xid ORDER BY xid LIMIT 1) END AS xid
+      FROM (SELECT (SELECT xid FROM events ORDER BY xid LIMIT 1)) AS f (xid),
+           (SELECT (SELECT xid FROM events ORDER BY xid OFFSET :slice::int LIMIT 1)) AS o (xid)
+), bound AS (
+    SELECT least(pg_snapshot_xmin(pg_current_snapshot()), (SELECT xid FROM slice),
                  (SELECT xid FROM events WHERE at >= now() - make_interval(secs => :keep::float8) ORDER BY xid LIMIT 1)) AS xid
 ), gone AS (
     DELETE FROM events USING bound WHERE events.xid < bound.xid RETURNING events.xid

@@ -14,7 +14,8 @@ SELECT pg_current_snapshot()::text AS cursor, v.n, b.row
                 WHERE v.person IS NOT NULL AND (student_id = v.person OR instructor_id = v.person)
                 UNION ALL
                SELECT * FROM bookings
-                WHERE v.person IS NULL AND scheduled_datetime >= v.since AND scheduled_datetime < v.until) AS p
+                WHERE v.person IS NULL AND scheduled_datetime >= v.since
+                  AND (scheduled_datetime < v.until OR (v.until = 'infinity' AND scheduled_datetime = v.until))) AS p
          JOIN users AS s ON s.id = p.student_id
          JOIN users AS i ON i.id = p.instructor_id
         WHERE p.scheduled_datetime >= v.since AND (p.scheduled_datetime < v.until OR v.until = 'infinity')
