@@ -14,7 +14,7 @@ from hub.identity.directory import Directory
 from hub.rules.access import Everyone, Person
 from hub.rules.event import Event
 from hub.rules.topics import TOPICS, NotificationFilter
-from hub.rules.wire import Item
+from hub.rules.wire import Item, change
 
 NOTIFICATIONS = TOPICS["notifications"]
 VIEWS = [
@@ -120,6 +120,39 @@ def test_conflated_from_anywhere_to_anywhere(given: list[Any], data: st.DataObje
         assert items is not None
         assert len({item.key for item in items}) == len(items), "a row is told of once"
         assert _apply(_seen(view, states[start]), items) == _seen(view, states[end])
+
+
+steps = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(["r1", "r2", "r3", None])), max_size=40
+)
+
+
+@given(steps)
+def test_transactions_that_interleave_are_told_in_the_order_they_ended(given: list[Any]) -> None:
+    """A row lock is held until the commit: who changes a row after another ends after it, too."""
+    table: State = {}
+    locks: dict[str, int] = {}
+    xids = [100 + n for n in range(4)]
+    events = []
+    for number, (who, key) in enumerate(given):
+        xid = xids[who]
+        if key is None:  # commit: another transaction begins
+            locks = {row: holder for row, holder in locks.items() if holder != xid}
+            xids[who] = max(xids) + 1
+        elif locks.setdefault(key, xid) == xid:
+            row = _row(key, "a", True, str(number))
+            was = {"title": table[key]["title"]} if key in table else None
+            events.append(Event(xid, "t", "notifications", "U" if was else "I", key, row, was))
+            table[key] = row
+    view, shown = VIEWS[2], Shown(Directory())
+    items = [item for event in events if (item := judge(view, event, shown))]
+    told = orjson.loads(change("v3", "c", items))
+    rows: dict[str, str] = {}
+    for transaction in told["transactions"]:
+        for item in transaction["items"]:
+            rows[item["key"]] = item["row"]["title"]
+    assert rows == {key: row["title"] for key, row in table.items()}
+    assert len({t["tx"] for t in told["transactions"]}) == len(told["transactions"])
 
 
 def test_a_truncate_cannot_be_conflated() -> None:

@@ -129,6 +129,24 @@ async def test_a_thousand_views_at_once_are_a_handful_of_queries(seeded: asyncpg
     assert not pictures._readers
 
 
+async def test_wide_views_do_not_keep_ones_own_waiting(seeded: asyncpg.Pool) -> None:
+    import asyncio
+
+    views, sink, pictures = Views(), Sink(), Pictures(seeded)
+    wide = [
+        views.join(sink, BOOKINGS, Everyone(), BookingFilter(aircraft_id=f"N{n}"))
+        for n in range(20)
+    ]
+    own = views.join(
+        sink, BOOKINGS, Person((await _rows(seeded, "users"))[0]["id"]), BookingFilter()
+    )
+    many = [asyncio.create_task(pictures.read(view)) for view in wide]
+    await pictures.read(own)
+    assert sum(task.done() for task in many) < len(many), "it waited for all of them"
+    await asyncio.gather(*many)
+    assert pictures.reads == 1 + len(wide) / room.FEW
+
+
 async def test_too_large_a_picture_is_refused(
     seeded: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

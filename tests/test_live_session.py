@@ -394,3 +394,53 @@ async def test_a_truncated_table_resets_its_watchers(hub: Hub, connect: Connect,
     told = [await client.hear() for _ in range(6)]
     assert {one["id"] for one in told if one["type"] == "reset"} == {"1", "2"}
     assert all(one["rows"] == [] for one in told if one["type"] == "rows")
+
+
+async def test_a_value_nobody_can_read_ends_nothing(hub: Hub, connect: Connect, sql: Any) -> None:
+    """jsonb holds numbers and depths that JSON readers refuse; the feed must outlive them."""
+    key = await _booking(sql)
+    client = await connect(hub, await hub.token_of(ADMIN))
+    await client.watch("1", "bookings")
+    for forecast in ('{"x": 1e400}', '{"x":' * 1500 + "1" + "}" * 1500):
+        await sql.execute(
+            """INSERT INTO reschedule_options (booking_id, suggested_datetime, weather_forecast)
+               VALUES ($1, now(), $2)""",
+            key,
+            forecast,
+        )
+    await sql.execute("UPDATE bookings SET aircraft_id = 'N3' WHERE id = $1", key)
+    change = await client.until("change")
+    assert change["transactions"][0]["items"][0]["row"]["aircraft_id"] == "N3"
+    assert not hub.house.died.is_set()
+
+
+async def test_a_giant_transaction_is_read_anew_and_not_framed(
+    hub: Hub, connect: Connect, sql: Any
+) -> None:
+    admin = (await _people(sql, "ADMIN"))[0]
+    client = await connect(hub, await hub.token_of(admin["email"]))
+    await client.watch("1", "notifications")
+    await sql.execute(
+        """INSERT INTO notifications (user_id, type, title, message)
+           SELECT $1::text::uuid, 'CONFIRMATION', 'n' || n, 'm' FROM generate_series(1, 1500) AS n""",
+        admin["id"],
+    )
+    assert await client.until("reset") == {"type": "reset", "id": "1", "reason": "size"}
+    rows: dict[str, Any] = {}
+    while (told := await client.hear())["type"] == "rows":
+        rows |= {row["id"]: row for row in told["rows"]}
+    assert told["type"] == "live"
+    assert sum(row["title"].startswith("n") for row in rows.values()) >= 1500
+
+
+async def test_a_column_added_under_the_running_hub_is_nobodys_news(
+    hub: Hub, connect: Connect, sql: Any
+) -> None:
+    key = await _booking(sql)
+    client = await connect(hub, await hub.token_of(ADMIN))
+    await client.watch("1", "bookings")
+    await sql.execute("ALTER TABLE bookings ADD COLUMN secret_note text")
+    await sql.execute("UPDATE bookings SET secret_note = 'x' WHERE id = $1", key)
+    (item,) = (await client.until("change"))["transactions"][0]["items"]
+    assert "changed" not in item
+    assert "secret_note" not in item["row"]
