@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import asyncpg
-from processes import compiled
+from processes import Child, compiled, spawned
 
 from hub.db import embedded, migrations
 
@@ -69,9 +70,31 @@ class Database:
         finally:
             await conn.close()
 
+    @contextlib.contextmanager
+    def hub(self, dsn: str | None = None, core: int | None = None) -> Iterator[tuple[Child, int]]:
+        """A hub on the database, as ``hub serve`` starts it; its process and port."""
+        env = {
+            "DATABASE_URL": dsn or self.dsn,
+            "HUB_ENV": "dev",
+            "HUB_STATE": str(self.folder / "state"),
+            "HUB_MAX_SOCKETS_PER_PRINCIPAL": "20000",
+            "HUB_DRAIN_SECONDS": "0",
+            "HUB_LOG_LEVEL": "warning",
+        }
+        # It tells where it serves on stderr.
+        command = [sys.executable, "-m", "hub", "serve", "--port", "0"]
+        shell = ["/bin/sh", "-c", 'exec "$@" 2>&1', "sh", *command]
+        with spawned(shell, core=core, env=env) as child:
+            yield child, int(child.hear("hub: serving").rpartition(":")[2])
+
 
 @contextlib.contextmanager
-def database(where: Path | None = None, *, flush_us: int | None = None) -> Iterator[Database]:
+def database(
+    where: Path | None = None,
+    *,
+    flush_us: int | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Database]:
     """A fresh server in a folder below ``where`` (default: the system's temporary folder).
 
     ``flush_us``: every flush takes so many microseconds instead of the disk's time.
@@ -85,7 +108,9 @@ def database(where: Path | None = None, *, flush_us: int | None = None) -> Itera
             library = compiled("slowflush.c", folder, "-shared", "-fPIC")
             env = {"LD_PRELOAD": str(library), "HUB_BENCH_FLUSH_US": str(flush_us)}
         with _environment(env):
-            server = embedded.start(folder / "state", settings={"max_connections": "100"})
+            server = embedded.start(
+                folder / "state", settings={"max_connections": "100"} | (settings or {})
+            )
         stack.callback(server.stop)
         yield Database(server, folder)
 

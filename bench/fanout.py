@@ -56,22 +56,9 @@ class Bench:
 
     # Servers.
 
-    @contextlib.contextmanager
-    def hub(self) -> Iterator[tuple[Child, int]]:
-        """A hub on the database, as ``hub serve`` starts it; its process and port."""
-        command = [sys.executable, "-m", "hub", "serve", "--port", "0"]
-        env = {
-            "DATABASE_URL": self.db.dsn,
-            "HUB_ENV": "dev",
-            "HUB_STATE": str(self.db.folder / "state"),
-            "HUB_MAX_SOCKETS_PER_PRINCIPAL": "20000",
-            "HUB_DRAIN_SECONDS": "0",
-            "HUB_LOG_LEVEL": "warning",
-        }
-        # It tells where it serves on stderr.
-        shell = ["/bin/sh", "-c", 'exec "$@" 2>&1', "sh", *command]
-        with spawned(shell, core=self.server_core, env=env) as child:
-            yield child, int(child.hear("hub: serving").rpartition(":")[2])
+    def hub(self) -> contextlib.AbstractContextManager[tuple[Child, int]]:
+        """A hub on the database; its process and port."""
+        return self.db.hub(core=self.server_core)
 
     @contextlib.contextmanager
     def peer(self, name: str) -> Iterator[tuple[Child, int]]:

@@ -43,6 +43,7 @@ def spawned(
         text=True,
         bufsize=1,
         preexec_fn=pin,
+        cwd=TOP,  # where ``python -m`` looks first
         env=os.environ | {"PYTHONPATH": str(TOP), "PYTHONUNBUFFERED": "1"} | (env or {}),
     )
     child = Child(process)
