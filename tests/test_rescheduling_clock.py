@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +13,14 @@ import pytest
 from offers import PATH, offer, rank, ranking, status, successors, told
 from resthouse import ID, Rest, opened
 from running import Hub
+from school import broken
 
 from hub.db.pool import connect
+from hub.db.seeds import seed
 from hub.rules.deadline import BEFORE_DEPARTURE
 from hub.schedule.clock import Clock
 from hub.settings import Settings
+from hub.simulate import simulate
 
 MINUTE = timedelta(minutes=1)
 
@@ -312,3 +316,20 @@ async def test_a_submission_and_the_deadline_at_once(door: Rest) -> None:
             await until(lambda: told(door, "ESCALATION"), ["Admin", "Ina", "Sam"])
             assert await status(door, flight) == "RESCHEDULING"
         await door.conn.execute("DELETE FROM bookings")
+
+
+async def test_beside_the_simulation(dsn: str, start_hub: Callable[..., Awaitable[Hub]]) -> None:
+    """Another program that reminds, calls in and confirms by its own lights: still each thing once."""
+    await seed(dsn, "dev", now=datetime.now(UTC) - 150 * MINUTE)
+    hub = await start_hub(dsn)
+    conn = await connect(dsn, settings=Settings())
+    try:
+        for number in range(2):
+            await simulate(
+                dsn, pace=math.inf, seed=number, happenings=150, report=lambda line: None,
+                settings=Settings(env="dev"),
+            )  # fmt: skip
+            assert await broken(conn) == {}
+    finally:
+        conn.terminate()
+    assert hub.house.clock.looks

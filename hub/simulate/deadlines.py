@@ -27,7 +27,8 @@ async def reminder_sent(stage: Stage) -> str | None:
             continue
         departs, due = zulu(ranking["scheduled_datetime"]), zulu(ranking["deadline"])
         async with stage.change() as change:
-            if not await change.rows("simulate_still_awaited", ids=[ranking["id"]]):
+            held = await change.rows("simulate_still_awaited", ids=[ranking["id"]])
+            if not held or held[0]["reminded_at"]:
                 raise GiveWay
             title = f"Two hours left to choose: {route(ranking)}"
             message = f"Rank the new times for {departs} by {due}."
@@ -49,7 +50,8 @@ async def office_called(stage: Stage) -> str | None:
             continue
         people = [one["student_id"], one["instructor_id"], *(admin.id for admin in stage.admins)]
         async with stage.change() as change:
-            if not await change.rows("simulate_still_awaited", ids=missing):
+            held = await change.rows("simulate_still_awaited", ids=missing)
+            if not held or any(ranking["escalated_at"] for ranking in held):
                 raise GiveWay
             title = f"To be settled by hand: {route(one)}"
             message = (

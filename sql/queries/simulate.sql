@@ -162,7 +162,9 @@ SELECT :id::uuid, student_id, instructor_id, aircraft_id, departure_airport, arr
   FROM bookings WHERE id = :original;
 
 -- name: simulate_still_awaited(ids)
-SELECT id FROM preference_rankings WHERE id = ANY (:ids::uuid[]) AND submitted_at IS NULL ORDER BY id FOR UPDATE;
+-- Once they are held: what the hub's own clock has done about them shows in their marks.
+SELECT id, reminded_at, escalated_at FROM preference_rankings
+ WHERE id = ANY (:ids::uuid[]) AND submitted_at IS NULL ORDER BY id FOR UPDATE;
 
 -- name: simulate_told(booking, user, type, since)
 SELECT id FROM notifications
