@@ -6,18 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 from offers import PATH, offer, status, told
 from resthouse import Rest, at, opened
-from test_schedule_plans import plan
-
-from hub.schedule.reading import FIRST
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record]
 
 
 @pytest.fixture
@@ -104,32 +96,3 @@ async def test_the_monitor_sees_what_departs_soon_in_order(door: Rest) -> None:
     assert path == ""
     for query in ("hours=0", "hours=337", "hours=x", "limit=0"):
         assert (await door.ask("monitor", "GET", f"{PATH}/upcoming?{query}")).status == 422
-
-
-async def test_the_monitor_reads_the_partial_index(conn: Connection) -> None:
-    """Over the flights of some years, of which a few hundred are to come."""
-    await conn.execute(
-        """
-        INSERT INTO users (cognito_user_id, email, first_name, last_name, role, training_level)
-        SELECT 'sub-' || n, n || '@example.com', 'A', 'B',
-               CASE n % 10 WHEN 0 THEN 'INSTRUCTOR' ELSE 'STUDENT' END, 'STUDENT_PILOT'
-          FROM generate_series(1, 200) AS n;
-        ALTER TABLE bookings DISABLE TRIGGER USER;
-        INSERT INTO bookings (student_id, instructor_id, departure_airport, arrival_airport,
-                              departure_latitude, departure_longitude, arrival_latitude, arrival_longitude,
-                              scheduled_datetime, training_level, status)
-        SELECT s.id, i.id, 'A1', 'B1', 1, 2, 3, 4, now() + n * interval '1 hour', 'STUDENT_PILOT',
-               CASE WHEN n % 10 = 0 THEN 'CANCELLED' WHEN n < 0 THEN 'COMPLETED'
-                    WHEN n % 7 = 0 THEN 'AT_RISK' ELSE 'CONFIRMED' END
-          FROM generate_series(-20000, 400) AS n
-          JOIN (SELECT id, row_number() OVER () AS k FROM users WHERE role = 'STUDENT') AS s
-            ON s.k = abs(n) % 180 + 1
-          JOIN (SELECT id, row_number() OVER () AS k FROM users WHERE role = 'INSTRUCTOR') AS i
-            ON i.k = abs(n) % 20 + 1;
-        ANALYZE;
-        """
-    )
-    for hours in (1, 48, 336):
-        for most in (11, 101):
-            given = {"hours": hours, "after_time": FIRST.time, "after_id": FIRST.id, "most": most}
-            assert await plan(conn, "bookings_upcoming", **given) == {"idx_bookings_upcoming"}
