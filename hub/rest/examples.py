@@ -14,21 +14,23 @@ Json = dict[str, Any]
 #: Finds the schema that a reference names.
 Resolve = Callable[[str], Json]
 
-_STUDENT = "5b3c1f0e-8a64-4c57-9d43-0f6a2b7c1e21"
-_INSTRUCTOR = "c2d94a7b-13f5-4e0b-8f0d-6a9be1d05432"
-_BOOKING = "0d9a6a52-7f0b-4c11-a3de-5f2c8be1a901"
-_OPTION = "9e1f7c30-52ab-4b6e-8a1f-d43b7c6e0a77"
+#: The people, the booking and the option that examples are about.
+STUDENT = "5b3c1f0e-8a64-4c57-9d43-0f6a2b7c1e21"
+INSTRUCTOR = "c2d94a7b-13f5-4e0b-8f0d-6a9be1d05432"
+BOOKING = "0d9a6a52-7f0b-4c11-a3de-5f2c8be1a901"
+OPTION = "9e1f7c30-52ab-4b6e-8a1f-d43b7c6e0a77"
 
 #: What members of these names are shown with, wherever the schema lets it.
 _NAMED: Mapping[str, Any] = {
-    "student_id": _STUDENT,
-    "student": _STUDENT,
-    "instructor_id": _INSTRUCTOR,
-    "instructor": _INSTRUCTOR,
-    "user_id": _STUDENT,
-    "booking_id": _BOOKING,
-    "option_id": _OPTION,
-    "option1_id": _OPTION,
+    "student_id": STUDENT,
+    "student": STUDENT,
+    "instructor_id": INSTRUCTOR,
+    "instructor": INSTRUCTOR,
+    "user_id": STUDENT,
+    "availability_id": STUDENT,
+    "booking_id": BOOKING,
+    "option_id": OPTION,
+    "option1_id": OPTION,
     "student_name": "Sofia Reyes",
     "instructor_name": "Marcus Webb",
     "first_name": "Sofia",
@@ -69,7 +71,7 @@ _NAMED: Mapping[str, Any] = {
     "node": "hub-1",
 }
 _FORMATS: Mapping[str, Any] = {
-    "uuid": _BOOKING,
+    "uuid": BOOKING,
     "date-time": "2031-05-06T15:00:00Z",
     "date": "2031-05-06",
     "time": "08:30:00Z",

@@ -16,7 +16,6 @@ from typing import Any
 from pydantic import BaseModel
 
 import hub
-from hub.model import Row
 from hub.rest import refusals, shapes
 from hub.rest.examples import example
 from hub.rest.links import links
@@ -106,14 +105,8 @@ class _Drawing:
         return self.schemas[reference.rpartition("/")[2]]
 
     def _parameters(self, route: Route) -> list[Json]:
-        found: list[Json] = [
-            {
-                "name": name,
-                "in": "path",
-                "required": True,
-                "schema": {"type": "string", "format": "uuid"},
-            }
-            for name in re.findall(r"{(\w+)}", route.path)
+        found = [
+            self._in_path(before, name) for before, name in re.findall(r"(\w+)/{(\w+)}", route.path)
         ]
         found += self._query(route.query, route.many)
         heeded = {
@@ -124,6 +117,11 @@ class _Drawing:
         return found + [
             {"$ref": f"#/components/parameters/{name}"} for name, is_so in heeded.items() if is_so
         ]
+
+    def _in_path(self, before: str, name: str) -> Json:
+        schema: Json = {"type": "string", "format": "uuid"}
+        shown = example(schema, self._resolve, f"{before.removesuffix('s')}_{name}")
+        return {"name": name, "in": "path", "required": True, "schema": schema, "example": shown}
 
     def _query(self, model: type[BaseModel], many: frozenset[str]) -> list[Json]:
         drawn = shapes.parameters(model)
@@ -155,7 +153,8 @@ class _Drawing:
         if reading and status == 200 and "after" in route.query.model_fields:
             headers += ["Link"]
         if not reading and route.who is not None:
-            headers += ["Hub-Transaction"] + ["ETag"] * _is_row(model)
+            headers += ["Hub-Transaction"] + ["ETag"] * (model is not None)
+            headers += ["Content-Location"] * (model is not None and "{id}/" in route.path)
         if status == 201:
             headers += ["Location"]
         if route.once and status < 300:
@@ -176,10 +175,6 @@ class _Drawing:
         if status < 300 and (followed := links(self._routes, route, model)):
             found["links"] = followed
         return found
-
-
-def _is_row(model: Any) -> bool:
-    return inspect.isclass(model) and issubclass(model, Row)
 
 
 def _security(route: Route) -> list[Json]:

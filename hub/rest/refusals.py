@@ -39,6 +39,10 @@ HEADERS: dict[str, tuple[Json, str]] = {
     "ETag": (_TAG, "The version of what is shown, for If-Match and If-None-Match."),
     "Link": (_TEXT, 'The next page, `rel="next"`. Absent on the last.'),
     "Location": ({"type": "string", "format": "uri-reference"}, "Where the new row is."),
+    "Content-Location": (
+        {"type": "string", "format": "uri-reference"},
+        "Where what is shown can be read, if that is elsewhere.",
+    ),
     "Idempotency-Replayed": (
         {"const": "true"},
         "This is the answer to an earlier request with the same Idempotency-Key; nothing was done "

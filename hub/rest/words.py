@@ -53,10 +53,9 @@ def _moves() -> str:
 #: What is said of a resource besides the first words of its file.
 TAGS = {"bookings": _moves()}
 
-_TAGS = {
-    "type": "string",
-    "pattern": '^(\\*|(W/)?"[\\x21\\x23-\\x7e]*"(, ?(W/)?"[\\x21\\x23-\\x7e]*")*)$',
-}
+_TAG = '(W/)?"[!#-~\x80-\xff]*"'
+#: RFC 9110, 5.6.1: any number of elements, and readers pass over empty ones.
+_TAGS = {"type": "string", "pattern": f"^(\\*|({_TAG})?(, ?({_TAG})?)*)$"}
 PARAMETERS: dict[str, Any] = {
     "IfMatch": {
         "name": "If-Match",
