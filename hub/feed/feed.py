@@ -155,17 +155,18 @@ class Feed:
             pace = self._pace
             if await conn.fetchval(SQL.two_phase):
                 pace = replace(pace, may_sleep=False)
+            await self._open(conn, foreign=False)
+            # Only now: a standby cannot listen, and the history says so in plainer words.
             bell = Doorbell(conn, pace)
             await bell.open()
             self._bell = bell
-            foreign = False
             while True:
-                await self._open(conn, foreign=foreign)
                 try:
                     foreign = not await self._read_on(conn, bell)
                 except Foreign as found:
                     foreign = found.unsigned  # else the identity itself will tell
                     log.warning("foreign history", epoch=self.epoch)
+                await self._open(conn, foreign=foreign)
         finally:
             self._bell = None
             # Never wait for a peer that may be gone.
