@@ -128,9 +128,11 @@ class Follower:
 
     def restart(self, reason: str) -> None:
         self.restarts.append(reason)
+        if reason == "epoch":
+            self.handed.clear()  # another history uses the same numbers again
 
     def restarted(self) -> None:
-        """Forget what was handed on before a restart: another history may use its numbers."""
+        """Forget what was handed on before a restart."""
         self.handed.clear()
         self.events.clear()
 

@@ -130,7 +130,7 @@ class Server:
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(OSError, IndexError):
                 lines = (self.data / "postmaster.pid").read_text().splitlines()
-                if lines[0] == str(self.pid) and lines[7].strip() == "ready":
+                if lines[0] == str(self.pid) and lines[7].strip() in ("ready", "standby"):
                     return
             time.sleep(0.01)
         raise RuntimeError(f"PostgreSQL did not start:\n{self.log}")
