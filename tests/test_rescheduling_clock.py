@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offers import PATH, offer, rank, ranking, status, successors, told
+from offers import PATH, broken_in_a_crowd, offer, rank, ranking, status, successors, told
 from resthouse import ID, Rest, opened
 from running import Hub
-from school import broken
 
 from hub.db.pool import connect
 from hub.db.seeds import seed
@@ -329,7 +328,7 @@ async def test_beside_the_simulation(dsn: str, start_hub: Callable[..., Awaitabl
                 dsn, pace=math.inf, seed=number, happenings=150, report=lambda line: None,
                 settings=Settings(env="dev"),
             )  # fmt: skip
-            assert await broken(conn) == {}
+            assert await broken_in_a_crowd(conn) == {}
     finally:
         conn.terminate()
     assert hub.house.clock.looks

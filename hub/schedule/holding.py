@@ -48,11 +48,6 @@ def seer(who: Principal) -> str | None:
     return None if who.kind == "integration" or who.role == "ADMIN" else who.id
 
 
-def actor(who: Principal) -> str | None:
-    """The ``users.id`` a change is put down to; None for a program."""
-    return who.id if who.kind == "user" else None
-
-
 async def holding(
     pool: Pool, who: Principal, id: str, work: Work, key: Key | None = None
 ) -> Written:
@@ -70,7 +65,7 @@ async def holding(
 
 
 async def _attempt(pool: Pool, who: Principal, id: str, work: Work, key: Key | None) -> Written:
-    async with writing(pool, actor(who)) as write:
+    async with writing(pool, who.id) as write:
         if key is not None and (before := await once.earlier(write, key)) is not None:
             return before
         text = await value(write.conn, "flight_held", id=id, person=seer(who))
