@@ -152,6 +152,8 @@ audit_log
     * idx_audit_log_entity_timestamp (entity_type, entity_id, created_at)
     idx_audit_log_created_at (created_at)
     idx_audit_log_action (action)
+    + idx_audit_log_user (user_id, created_at) WHERE user_id IS NOT NULL
+    + idx_audit_log_actor (metadata ->> 'actor', created_at) WHERE metadata ? 'actor'
 """
 
 LEVELS = "'STUDENT_PILOT', 'PRIVATE_PILOT', 'INSTRUMENT_RATED'"

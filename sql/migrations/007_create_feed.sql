@@ -54,6 +54,13 @@ COMMENT ON TABLE feed IS 'The history of events: its identity and its retention.
 -- A node that sleeps holds the advisory lock 'hub-bell' shared. Getting it exclusively means that
 -- nobody sleeps, so no NOTIFY, whose commits queue behind one cluster-wide lock. The event comes
 -- first: the transaction has its xid before it looks, which is what a node going to sleep relies on.
+-- (012 records for the audit in the same go, row by row. Where it has been, this half is history.)
+DO $guard$
+BEGIN
+    IF to_regprocedure('hub_record_row()') IS NOT NULL THEN
+        RETURN;
+    END IF;
+
 CREATE OR REPLACE FUNCTION hub_record() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = public, pg_temp
@@ -99,6 +106,8 @@ END
 $$;
 
 COMMENT ON FUNCTION hub_record() IS 'Records a statement''s row changes in events and rings the doorbell if a node sleeps.';
+END
+$guard$;
 
 -- ENABLE ALWAYS: a session in replica role (logical replication, some restores) is recorded too.
 DO $$
@@ -106,6 +115,9 @@ DECLARE
     t      text;
     hidden text;
 BEGIN
+    IF to_regprocedure('hub_record_row()') IS NOT NULL THEN
+        RETURN;
+    END IF;
     FOREACH t IN ARRAY ARRAY['users', 'bookings', 'notifications', 'reschedule_options', 'preference_rankings'] LOOP
         -- Of a user only the name, the role and the sub concern anybody's screen.
         hidden := CASE t WHEN 'users'
