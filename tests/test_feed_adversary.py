@@ -30,7 +30,7 @@ from hub.rules.cursor import Cursor, Snapshot
 from hub.rules.event import Event
 from hub.settings import Settings
 
-SECONDS = float(os.environ.get("HUB_TEST_ADVERSARY_SECONDS", "3"))
+SECONDS = float(os.environ.get("HUB_TEST_ADVERSARY_SECONDS", "2"))
 SEED = int(os.environ.get("HUB_TEST_ADVERSARY_SEED", "0")) or Random().randrange(1, 10**6)
 FAR = 10**6
 

@@ -57,7 +57,7 @@ async def goes_on(node: Node, dsn: str) -> None:
             await node.reach(conn)
             assert len(node.seen.events) == number
         batches, events = node.seen.batches, len(node.seen.events)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.3)
         assert (node.seen.batches, len(node.seen.events)) == (batches, events)
         assert node.seen.wrong is None
         # Nor is anything left that has yet to happen.
@@ -73,7 +73,7 @@ async def is_refused(node: Node, dsn: str, cursor: Cursor) -> None:
         pool.terminate()
 
 
-@pytest.mark.parametrize("shift", [0, 10**6, -500])
+@pytest.mark.parametrize("shift", [10**6, -500])
 async def test_over_a_new_database(
     server: Server, dsn: str, database: Callable[..., str], shift: int
 ) -> None:
@@ -86,8 +86,7 @@ async def test_over_a_new_database(
         assert node.seen.restarts == []
 
 
-@pytest.mark.parametrize("shift", [0, 10**6, -500])
-@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize(("shift", "running"), [(10**6, True), (0, False)])
 async def test_over_a_migrated_one_with_a_history(
     server: Server, database: Callable[..., str], migrated_template: str, shift: int, running: bool
 ) -> None:
@@ -137,7 +136,7 @@ async def test_over_the_same_without_clearing(server: Server, dsn: str, pruned: 
         await goes_on(node, dsn)
 
 
-@pytest.mark.parametrize("options", [[], ["-1"], ["-v", "ON_ERROR_STOP=1"]])
+@pytest.mark.parametrize("options", [["-v", "ON_ERROR_STOP=1"], ["-1"]])
 async def test_over_the_same_cleared_while_it_runs(
     server: Server, dsn: str, options: list[str]
 ) -> None:
@@ -155,9 +154,7 @@ async def test_over_the_same_cleared_while_it_runs(
             await is_refused(node, dsn, cursor)
 
 
-@pytest.mark.parametrize(
-    "where", ["COPY public.events", "COPY public.feed", "COPY public.users", "CREATE TRIGGER"]
-)
+@pytest.mark.parametrize("where", ["COPY public.users", "CREATE TRIGGER"])
 async def test_caught_in_the_middle_of_a_restore(server: Server, dsn: str, where: str) -> None:
     """The tables are there, the triggers are not: what arrives then is recorded by nobody, so the
     node waits for the end of it instead of taking half a database for the whole."""

@@ -40,11 +40,12 @@ async def read_soon(node: Node, conn: Conn, key: Any) -> None:
     await until(lambda: len(node.seen.events) > before, BOUND)
 
 
-@pytest.mark.parametrize("fixture", ["dsn", "sleepy_dsn"])
-async def test_killed_again_and_again(fixture: str, request: pytest.FixtureRequest) -> None:
+async def test_killed_again_and_again(sleepy_dsn: str) -> None:
     """Noticed at once, asleep or awake, without waiting for a probe."""
-    dsn: str = request.getfixturevalue(fixture)
-    async with connections(dsn, 2) as (writer, killer), following(dsn, LAZY, SOON) as node:
+    async with (
+        connections(sleepy_dsn, 2) as (writer, killer),
+        following(sleepy_dsn, LAZY, SOON) as node,
+    ):
         [key] = await own_rows(writer, 1)
         stop = False
 
