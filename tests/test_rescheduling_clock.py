@@ -7,19 +7,28 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
+import structlog
 from offers import PATH, broken_in_a_crowd, offer, rank, ranking, status, successors, told
+from pgserver import run
 from resthouse import ID, Rest, opened
 from running import Hub
 
-from hub.db.pool import connect
+from hub.db.migrations import migrate
+from hub.db.pool import connect, open_pool
 from hub.db.seeds import seed
+from hub.errors import Unavailable
 from hub.rules.deadline import BEFORE_DEPARTURE
+from hub.schedule import clock, once
 from hub.schedule.clock import Clock
 from hub.settings import Settings
 from hub.simulate import simulate
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
 
 MINUTE = timedelta(minutes=1)
 
@@ -56,18 +65,14 @@ async def move_deadline(door: Rest, flight: dict[str, Any], left: timedelta) -> 
 
 async def settled(door: Rest) -> None:
     """Wait until the clock has looked at what there is now, and has nothing left to do at once."""
-    clock = clock_of(door.hub)
-    await door.hub.house.feed.turned()
+    house = door.hub.house
+    await house.feed.turned()
     for _ in range(500):
-        seen = clock.looks
+        seen = house.clock.looks
         await asyncio.sleep(0.15)
-        if clock.looks == seen:
+        if house.clock.looks == seen:
             return
     pytest.fail("the clock does not come to rest")
-
-
-def clock_of(hub: Hub) -> Clock:
-    return hub.house.clock
 
 
 async def test_a_reminder_two_hours_before_to_who_has_not_chosen(door: Rest) -> None:
@@ -202,14 +207,13 @@ async def test_it_sleeps_until_something_is_due(door: Rest) -> None:
     flight = await door.booking()
     await offer(door, flight)
     await settled(door)
-    clock = clock_of(door.hub)
-    before = clock.looks
+    before = door.hub.house.clock.looks
     other = await door.booking(student_id=ID["sue"], instructor_id=ID["ivo"], aircraft_id="N2")
     for minutes in range(70, 80):
         await door.ask("admin", "PATCH", f"{PATH}/{other['id']}", {"duration_minutes": minutes})
     await door.hub.house.feed.turned()
     await asyncio.sleep(1.2)
-    assert clock.looks == before
+    assert door.hub.house.clock.looks == before
     # And a moved deadline, by whatever program, is noticed by itself.
     await move_deadline(door, flight, timedelta(milliseconds=300))
     await until(lambda: told(door, "ESCALATION", flight), ["Admin", "Ina", "Sam"], 5.0)
@@ -315,6 +319,64 @@ async def test_a_submission_and_the_deadline_at_once(door: Rest) -> None:
             await until(lambda: told(door, "ESCALATION"), ["Admin", "Ina", "Sam"])
             assert await status(door, flight) == "RESCHEDULING"
         await door.conn.execute("DELETE FROM bookings")
+
+
+async def test_old_rows_are_cleaned_up(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Now and then, each by itself: one that fails holds up no other, and not the clock."""
+    async with pool.acquire() as conn:
+        for key, hours in (("old", 25), ("new", 23)):
+            await conn.execute(
+                "INSERT INTO idempotency_keys (principal, key, fingerprint, created_at)"
+                " VALUES ('user:x', $1, 'f', now() - $2::interval)",
+                key,
+                timedelta(hours=hours),
+            )
+    monkeypatch.setattr(clock, "EVERY", 0.2)
+    failures = 0
+
+    async def fails() -> int:
+        nonlocal failures
+        failures += 1
+        raise Unavailable("not just now")
+
+    running = Clock({"nothing": fails, "idempotency keys": lambda: once.prune(pool)})
+    task = asyncio.create_task(running.run(pool))
+    try:
+        left = "SELECT string_agg(key, ' ') FROM idempotency_keys"
+        await until(lambda: pool.fetchval(left), "new")
+        seen = failures
+        async with asyncio.timeout(10):
+            while failures < seen + 2:
+                await asyncio.sleep(0.02)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_clock_without_a_database_comes_back(database: Callable[..., str]) -> None:
+    """Refused, or not migrated yet: it tries again, less and less often, and does what is due."""
+    dsn = database()
+    pool = await open_pool(dsn, settings=Settings())
+    running = Clock({})
+    with structlog.testing.capture_logs() as logs:
+        task = asyncio.create_task(running.run(pool))
+        try:
+            async with asyncio.timeout(20):
+                while running.looks < 2:
+                    await asyncio.sleep(0.02)
+            assert {line["event"] for line in logs} == {"the clock will try again"}
+            await asyncio.to_thread(run, migrate(dsn))
+            looks = running.looks
+            logs.clear()
+            async with asyncio.timeout(30):
+                while running.looks == looks:
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+            assert not logs
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            pool.terminate()
 
 
 async def test_beside_the_simulation(dsn: str, start_hub: Callable[..., Awaitable[Hub]]) -> None:
