@@ -401,13 +401,19 @@ async def test_a_value_nobody_can_read_ends_nothing(hub: Hub, connect: Connect, 
     key = await _booking(sql)
     client = await connect(hub, await hub.token_of(ADMIN))
     await client.watch("1", "bookings")
-    for forecast in ('{"x": 1e400}', '{"x":' * 1500 + "1" + "}" * 1500):
-        await sql.execute(
-            """INSERT INTO reschedule_options (booking_id, suggested_datetime, weather_forecast)
-               VALUES ($1, now(), $2)""",
-            key,
-            forecast,
-        )
+    put = """INSERT INTO reschedule_options (booking_id, suggested_datetime, weather_forecast)
+             VALUES ($1, now(), $2)"""
+    unreadable = ('{"x": 1e400}', '{"x":' * 1500 + "1" + "}" * 1500)
+    for forecast in unreadable:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await sql.execute(put, key, forecast)
+    # Rows from before the rule.
+    await sql.execute(
+        """ALTER TABLE reschedule_options
+             DROP CONSTRAINT reschedule_options_weather_forecast_readable_check"""
+    )
+    for forecast in unreadable:
+        await sql.execute(put, key, forecast)
     await sql.execute("UPDATE bookings SET aircraft_id = 'N3' WHERE id = $1", key)
     change = await client.until("change")
     assert change["transactions"][0]["items"][0]["row"]["aircraft_id"] == "N3"

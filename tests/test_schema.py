@@ -206,6 +206,7 @@ reschedule_options
     reschedule_options_pkey PRIMARY KEY (id)
     reschedule_options_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES bookings(id) ON DELETE CASCADE
     + reschedule_options_weather_forecast_check CHECK jsonb_typeof(weather_forecast) = 'object'
+    + reschedule_options_weather_forecast_readable_check CHECK NOT weather_forecast @? '$.**{{32}}'::jsonpath AND NOT weather_forecast @? '$.**?@.type == "number" && @ > 1000000000000000 || @ < -1000000000000000'::jsonpath
     + reschedule_options_ai_confidence_score_check CHECK ai_confidence_score >= 0 AND ai_confidence_score <= 1
 
 preference_rankings

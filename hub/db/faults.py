@@ -18,6 +18,7 @@ from hub.errors import Conflict, Fault, HubError, Invalid, Misconfigured, Unavai
 
 #: Where a constraint's name does not say which field it judges.
 _POINTERS = {
+    "reschedule_options_weather_forecast_readable_check": "/weather_forecast",
     "bookings_two_people_check": "/instructor_id",
     "availability_overrides_both_times_check": "/end_time",
     "availability_overrides_unique": "/override_date",
@@ -27,6 +28,7 @@ _POINTERS = {
     "preference_rankings_unique": "/booking_id",
 }
 _SENTENCES = {
+    "reschedule_options_weather_forecast_readable_check": "No JSON reader could read this.",
     "bookings_two_people_check": "The student and the instructor are the same person.",
     "preference_rankings_ranked_check": "At least one option must be ranked.",
     "availability_overrides_both_times_check": "Give both times, or neither for the whole day.",
