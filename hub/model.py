@@ -159,6 +159,15 @@ class PreferenceRanking(Row):
     created_at: AwareDatetime | None
 
 
+class UserName(Row):
+    """Who somebody is, to an instructor they fly with."""
+
+    id: UUID
+    first_name: str
+    last_name: str
+    role: Role
+
+
 class ApiKey(Row):
     """A row of ``api_keys``, without its digest. ``last_used_at`` is true to the minute."""
 
@@ -170,3 +179,20 @@ class ApiKey(Row):
     created_at: AwareDatetime
     last_used_at: AwareDatetime | None
     revoked_at: AwareDatetime | None
+
+
+class AuditEntry(Row):
+    """A row of ``audit_log``. ``user_id`` is null for the system, and for what is no user.
+
+    ``metadata`` is as written by the database's own triggers: ``changed`` has each column's old and
+    new value, ``row`` the row that was made or is gone, ``actor`` who did it if that is no user: an
+    integration's key.
+    """
+
+    id: UUID
+    entity_type: str
+    entity_id: UUID
+    action: str
+    user_id: UUID | None
+    metadata: dict[str, Any] | None
+    created_at: AwareDatetime | None

@@ -44,9 +44,27 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/api/v1/bookings/{offered}/reschedule"): (401, 403, 403, 403, 403, 201, 403, 403),
     ("POST", "/api/v1/bookings/{absent}/reschedule"): (401, 403, 403, 403, 403, 404, 403, 403),
     ("GET", "/api/v1/notifications"):               (401, 200, 200, 200, 200, 200, 403, 403),
+    ("POST", "/api/v1/notifications"):              (401, 403, 403, 403, 403, 201, 403, 201),
+    ("GET", "/api/v1/notifications/unread"):        (401, 200, 200, 200, 200, 200, 403, 403),
+    ("POST", "/api/v1/notifications/read-all"):     (401, 200, 200, 200, 200, 200, 403, 403),
+    ("GET", "/api/v1/notifications/{sams}"):        (401, 200, 404, 404, 404, 404, 403, 403),
+    ("GET", "/api/v1/notifications/{absent}"):      (401, 404, 404, 404, 404, 404, 403, 403),
     ("POST", "/api/v1/notifications/{sams}/read"):  (401, 200, 404, 404, 404, 404, 403, 403),
     ("POST", "/api/v1/notifications/{absent}/read"): (401, 404, 404, 404, 404, 404, 403, 403),
     ("GET", "/api/v1/me"):                          (401, 200, 200, 200, 200, 200, 403, 403),
+    # Sam is Ina's student; the idle one has done nothing, the admin has.
+    ("GET", "/api/v1/users"):                       (401, 403, 403, 200, 200, 200, 403, 200),
+    ("GET", "/api/v1/users/{sam}"):                 (401, 200, 404, 200, 404, 200, 403, 200),
+    ("GET", "/api/v1/users/{absent}"):              (401, 404, 404, 404, 404, 404, 403, 404),
+    ("POST", "/api/v1/users"):                      (401, 403, 403, 403, 403, 201, 403, 201),
+    ("PATCH", "/api/v1/users/{sam}"):               (401, 403, 403, 403, 403, 200, 403, 200),
+    ("PATCH", "/api/v1/users/{boss}"):              (401, 403, 403, 403, 403, 200, 403, 403),
+    ("PATCH", "/api/v1/users/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 404),
+    ("DELETE", "/api/v1/users/{idle}"):             (401, 403, 403, 403, 403, 204, 403, 204),
+    ("DELETE", "/api/v1/users/{acted}"):            (401, 403, 403, 403, 403, 409, 403, 409),
+    ("DELETE", "/api/v1/users/{boss}"):             (401, 403, 403, 403, 403, 403, 403, 403),
+    ("DELETE", "/api/v1/users/{absent}"):           (401, 403, 403, 403, 403, 404, 403, 404),
+    ("GET", "/api/v1/audit"):                       (401, 403, 403, 403, 403, 200, 403, 200),
     ("GET", "/healthz"):                            (200, 200, 200, 200, 200, 200, 200, 200),
     ("GET", "/readyz"):                             (200, 200, 200, 200, 200, 200, 200, 200),
     ("GET", "/api/v1/openapi.json"):                (200, 200, 200, 200, 200, 200, 200, 200),
@@ -90,6 +108,14 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/api/v1/bookings/{id}/options"): {"options": [{"suggested_datetime": at(9, 1)}]},
     ("PUT", "/api/v1/bookings/{id}/preferences"): {"option1_id": OPTION},
     ("POST", "/api/v1/bookings/{id}/reschedule"): {"option_id": OPTION},
+    ("POST", "/api/v1/notifications"): {
+        "user_id": ID["sue"], "type": "ESCALATION", "title": "t", "message": "m",
+    },
+    ("POST", "/api/v1/users"): {
+        "cognito_user_id": "sub-new", "email": "new@example.com", "first_name": "Nora",
+        "last_name": "New", "role": "STUDENT",
+    },
+    ("PATCH", "/api/v1/users/{id}"): {"phone_number": "+1 555 0100"},
     ("POST", "/api/v1/keys"): {"name": "Weather", "scopes": ["weather:write"]},
     ("POST", "/api/v1/availability/patterns"): {
         "day_of_week": 1, "start_time": "13:00", "end_time": "24:00",
@@ -120,6 +146,7 @@ async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
 def _generic(path: str) -> str:
     for name in (
         "{booking}", "{offered}", "{absent}", "{sams}", "{key}", "{pattern}", "{override}", "{sam}",
+        "{boss}", "{idle}", "{acted}",
     ):  # fmt: skip
         path = path.replace(name, "{id}")
     return path
@@ -146,7 +173,8 @@ async def test_the_matrix(door: Rest) -> None:
             pattern, override = await _hours(door)
             real = path.format(
                 booking=booking["id"], offered=await _offered(door), absent=ABSENT, sams=note, key=key,
-                pattern=pattern, override=override, sam=ID["sam"],
+                pattern=pattern, override=override, sam=ID["sam"], boss=ID["admin"],
+                idle=await _person(door, "idle"), acted=await _person(door, "acted"),
             )  # fmt: skip
             if (query := QUERIES.get((method, _generic(path)))) is not None:
                 real += f"?{query}"
@@ -176,6 +204,24 @@ async def _offered(door: Rest) -> str:
         [ID["sam"], ID["ina"]],
     )
     return str(flight["id"])
+
+
+async def _person(door: Rest, name: str) -> str:
+    """Somebody who, if called ``acted``, has done something."""
+    await door.conn.execute("DELETE FROM users WHERE email = 'new@example.com'")
+    id = str(
+        await door.conn.fetchval(
+            "INSERT INTO users (cognito_user_id, email, first_name, last_name, role)"
+            " VALUES ($1, $1, 'Nobody', 'Special', 'STUDENT')"
+            " ON CONFLICT (email) DO UPDATE SET role = 'STUDENT' RETURNING id",
+            name,
+        )
+    )
+    if name == "acted":
+        async with door.conn.transaction():
+            await door.conn.execute("SELECT set_config('hub.actor', $1, true)", id)
+            await door.conn.execute("UPDATE users SET phone_number = now()::time::text")
+    return id
 
 
 async def _hours(door: Rest) -> tuple[str, str]:

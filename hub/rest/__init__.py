@@ -11,6 +11,7 @@ from collections import defaultdict
 from aiohttp import web
 
 from hub.rest import (
+    audit,
     availability,
     bookings,
     dev,
@@ -45,6 +46,7 @@ _RESOURCES = (
     notifications.routes,
     users.routes,
     keys.routes,
+    audit.routes,
     health.routes,
 )
 

@@ -1,14 +1,18 @@
-"""``/api/v1/notifications``: what one was told."""
+"""``/api/v1/notifications``: what one was told, and telling somebody."""
 
 from __future__ import annotations
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
-from hub.model import Notification
+from hub.model import Notification, NotificationType
 from hub.rest import paging
 from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
 from hub.schedule import notifications
+from hub.schedule.fields import Id, Moment
+from hub.schedule.notifications import NotificationDraft
 from hub.schedule.reading import NEWEST
+from hub.schedule.version import encode
 
 routes = Routes("notifications")
 PATH = "/api/v1/notifications"
@@ -20,8 +24,18 @@ class NotificationsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     read: bool | None = None
+    type: NotificationType | None = None
+    booking_id: Id | None = None
     limit: paging.Limit = 20
     after: paging.After | None = None
+
+
+class ReadAllQuery(BaseModel):
+    """Up to when: the ``created_at`` of the newest one seen, so that none is read unseen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    until: Moment | None = None
 
 
 class Notifications(BaseModel):
@@ -29,6 +43,18 @@ class Notifications(BaseModel):
 
     items: list[Notification]
     next: str | None
+
+
+class Unread(BaseModel):
+    """How many are not read yet."""
+
+    unread: int
+
+
+class ReadAll(BaseModel):
+    """How many were not read before."""
+
+    marked: int
 
 
 @routes.add(
@@ -41,9 +67,49 @@ class Notifications(BaseModel):
 )
 async def list_notifications(ask: Ask[NotificationsQuery, Nothing]) -> Answer:
     """Your own notifications, the newest first."""
-    after = ask.query.after or NEWEST
-    page = await notifications.page(ask.house.pool, ask.who, ask.query.read, after, ask.query.limit)
+    asked = ask.query
+    page = await notifications.page(
+        ask.house.pool,
+        ask.who,
+        asked.read,
+        asked.after or NEWEST,
+        asked.limit,
+        type=asked.type,
+        booking_id=asked.booking_id,
+    )
     return paging.answer(page, "created_at", ask.url)
+
+
+@routes.add(
+    "GET", f"{PATH}/unread", Nothing, Nothing, answers={200: Unread, 304: None}, who=ANYBODY
+)
+async def count_unread(ask: Ask[Nothing, Nothing]) -> Answer:
+    """How many of your notifications are not read yet. A watch that begins here keeps count."""
+    unread, snapshot = await notifications.unread(ask.house.pool, ask.who)
+    return Answer(encode({"unread": unread}), snapshot=snapshot)
+
+
+@routes.add("POST", f"{PATH}/read-all", ReadAllQuery, Nothing, answers={200: ReadAll}, who=ANYBODY)
+async def read_all_notifications(ask: Ask[ReadAllQuery, Nothing]) -> Answer:
+    """Mark all your notifications read, in one transaction; with ``until``, no newer ones."""
+    marked, transaction = await notifications.mark_all_read(
+        ask.house.pool, ask.who, ask.query.until
+    )
+    return Answer(encode({"marked": marked}), transaction=transaction)
+
+
+@routes.add(
+    "GET",
+    f"{PATH}/{{id}}",
+    Nothing,
+    Nothing,
+    answers={200: Notification, 304: None},
+    who=ANYBODY,
+)
+async def get_notification(ask: Ask[Nothing, Nothing]) -> Answer:
+    """One of your own notifications."""
+    found = await notifications.one(ask.house.pool, ask.who, ask.id)
+    return Answer(encode(found.row), snapshot=found.snapshot)
 
 
 @routes.add(
@@ -57,4 +123,35 @@ async def list_notifications(ask: Ask[NotificationsQuery, Nothing]) -> Answer:
 async def read_notification(ask: Ask[Nothing, Nothing]) -> Answer:
     """Mark your notification read. Again is harmless, writes nothing and has no Hub-Transaction."""
     done = await notifications.mark_read(ask.house.pool, ask.who, ask.id)
-    return Answer(done.shown, transaction=done.transaction, tagged=True)
+    return Answer(
+        done.shown,
+        transaction=done.transaction,
+        headers={"Content-Location": f"{PATH}/{ask.id}"},
+        tagged=True,
+    )
+
+
+@routes.add(
+    "POST",
+    PATH,
+    Nothing,
+    NotificationDraft,
+    answers={201: Notification},
+    who=frozenset({"ADMIN"}),
+    once=True,
+    scope="notifications:write",
+)
+async def create_notification(ask: Ask[Nothing, NotificationDraft]) -> Answer:
+    """Tell somebody something: an admin, or an integration. It is theirs alone to see from then on.
+
+    422 for a user or a booking that is none. With an Idempotency-Key it is told once.
+    """
+    made = await notifications.create(ask.house.pool, ask.who, ask.body, ask.key)
+    return Answer(
+        made.shown,
+        status=201,
+        transaction=made.transaction,
+        headers={"Location": f"{PATH}/{orjson.loads(made.shown)['id']}"}
+        | ({"Idempotency-Replayed": "true"} if made.replayed else {}),
+        tagged=True,
+    )

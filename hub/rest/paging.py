@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import orjson
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from yarl import URL
 
 from hub.rest.registry import Answer
 from hub.schedule.fields import UUID_TEXT
 from hub.schedule.reading import Page, Place, Shown
+from hub.schedule.users import NamePlace
 from hub.schedule.version import encode
 
 #: ``to_jsonb``'s times, the wide range of PostgreSQL included.
@@ -35,9 +37,23 @@ def _place(text: Any) -> Place:
     return Place(time, id)
 
 
+def _name_place(text: Any) -> NamePlace:
+    try:
+        decoded = base64.b64decode(text, altchars=b"-_", validate=True).decode()
+        id, _, names = decoded.partition(" ")
+        last, first = orjson.loads(names)
+    except (ValueError, TypeError):
+        raise ValueError("is not from an earlier page") from None
+    if not (isinstance(last, str) and isinstance(first, str) and UUID_TEXT.fullmatch(id)):
+        raise ValueError("is not from an earlier page")
+    return NamePlace(last, first, id)
+
+
 Limit = Annotated[int, Field(ge=1, le=100)]
 #: What an earlier page's ``next`` said.
 After = Annotated[Place, BeforeValidator(_place), WithJsonSchema({"type": "string"})]
+#: The same where a list is in order of names.
+AfterName = Annotated[NamePlace, BeforeValidator(_name_place), WithJsonSchema({"type": "string"})]
 
 
 def answer(page: Page, time: str | Callable[[Shown], str], url: URL) -> Answer:

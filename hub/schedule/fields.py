@@ -127,3 +127,18 @@ Name = Annotated[
         pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
     ),
 ]
+Email = Annotated[
+    str, StringConstraints(max_length=255, pattern=r"^[^\s@\x00-\x1f]+@[^\s@\x00-\x1f]+$")
+]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ().-]{2,18}$")]
+#: A token's subject: what ``tokens`` takes for one.
+Subject = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,253}[!-~])?$")]
+#: A title, as much as its column holds; and a text of a few paragraphs.
+Line = Annotated[
+    str,
+    StringConstraints(
+        max_length=255,
+        pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
+    ),
+]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=4000)]

@@ -51,6 +51,33 @@ def may_delete_booking(who: Principal) -> None:
         raise Forbidden("Only an admin deletes bookings; set the status CANCELLED instead.")
 
 
+def may_see_users(who: Principal) -> bool:
+    """Whether ``who`` sees all of everybody."""
+    return who.role == "ADMIN" or "users:read" in who.scopes
+
+
+def may_write_user(who: Principal, *roles: Any) -> None:
+    """Whether ``who`` may write a user with these roles, before and after. Raises Forbidden.
+
+    A key that could make an admin, or take over an admin's row, would be worth an admin.
+    """
+    if who.role != "ADMIN" and "ADMIN" in roles:
+        raise Forbidden("An integration makes no admins and changes none.")
+
+
+def may_change_role(who: Principal, row: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Nobody their own, so that there is always an admin. Raises Forbidden."""
+    if row["id"] == who.id and given.get("role", row["role"]) != row["role"]:
+        why = "Nobody changes their own role."
+        raise Forbidden(why, faults=[Fault("/role", why)])
+
+
+def may_delete_user(who: Principal, id: str) -> None:
+    """Nobody themselves. Raises Forbidden."""
+    if id == who.id:
+        raise Forbidden("Nobody deletes themselves.")
+
+
 def _may_all(who: Principal) -> bool:
     return who.role == "ADMIN" or "bookings:write" in who.scopes
 
