@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from resthouse import DAY, ID, Rest, opened
+from running import Client
 
 from hub.model import Notification, User
 
@@ -62,6 +63,104 @@ async def test_marking_read(door: Rest) -> None:
     changes = await door.conn.fetch("SELECT xid::text FROM events WHERE op = 'U' AND key = $1", id)
     assert [change["xid"] for change in changes] == [wrote[0].headers["Hub-Transaction"]]
     assert (await door.ask("sam", "POST", f"{PATH}/nothing/read")).code == "not-found"
+
+
+async def test_filters_narrow(door: Rest) -> None:
+    booking = await door.booking()
+    await notify(door, "sam", 1)
+    await door.conn.execute(
+        "INSERT INTO notifications (user_id, booking_id, type, title, message)"
+        " VALUES ($1, $2, 'CONFIRMATION', 't', 'm')",
+        ID["sam"],
+        booking["id"],
+    )
+    for query, types in {
+        "": ["WEATHER_ALERT", "CONFIRMATION"],
+        "type=CONFIRMATION": ["CONFIRMATION"],
+        "type=ESCALATION": [],
+        f"booking_id={booking['id']}": ["CONFIRMATION"],
+        f"booking_id={booking['id']}&type=WEATHER_ALERT": [],
+    }.items():
+        said = await door.ask("sam", "GET", f"{PATH}?{query}")
+        assert [row["type"] for row in said.json["items"]] == types, query
+    for query in ("type=SPAM", "booking_id=x", "unread=true"):
+        assert (await door.ask("sam", "GET", f"{PATH}?{query}")).status == 422, query
+
+
+async def test_how_many_are_new(door: Rest) -> None:
+    ids = [await notify(door, "sam", n, read=n > 3) for n in range(6)]
+    await notify(door, "sue", 1)
+    said = await door.ask("sam", "GET", f"{PATH}/unread")
+    assert said.json == {"unread": 4}
+    assert "Hub-Cursor" in said.headers
+    again = await door.ask(
+        "sam", "GET", f"{PATH}/unread", headers={"If-None-Match": said.headers["ETag"]}
+    )
+    assert again.status == 304
+    await door.ask("sam", "POST", f"{PATH}/{ids[0]}/read")
+    assert (await door.ask("sam", "GET", f"{PATH}/unread")).json == {"unread": 3}
+    assert (await door.ask("admin", "GET", f"{PATH}/unread")).json == {"unread": 0}
+
+
+async def test_marking_all_read(door: Rest) -> None:
+    ids = [await notify(door, "sam", n) for n in range(5)]
+    other = await notify(door, "sue", 1)
+    third = await door.ask("sam", "GET", f"{PATH}/{ids[2]}")
+    until = third.json["created_at"]
+    said = await door.ask("sam", "POST", f"{PATH}/read-all?until={until}")
+    assert said.json == {"marked": 3}
+    rest = await door.ask("sam", "POST", f"{PATH}/read-all")
+    assert rest.json == {"marked": 2}
+    changes = await door.conn.fetch("SELECT xid::text FROM events WHERE op = 'U' ORDER BY lsn")
+    assert [change["xid"] for change in changes] == [said.headers["Hub-Transaction"]] * 3 + [
+        rest.headers["Hub-Transaction"]
+    ] * 2
+    again = await door.ask("sam", "POST", f"{PATH}/read-all")
+    assert again.json == {"marked": 0}
+    assert "Hub-Transaction" not in again.headers
+    assert not (await door.ask("sue", "GET", f"{PATH}/{other}")).json["read"]
+    assert (await door.ask("sam", "POST", f"{PATH}/read-all?until=now")).where == ["until"]
+
+
+async def test_telling_somebody(door: Rest, connect: Callable[..., Awaitable[Client]]) -> None:
+    await door.key("notifications:write")
+    booking = await door.booking()
+    client = await connect(door.hub, door.tokens["sam"])
+    await client.watch("n", "notifications")
+    note = {
+        "user_id": ID["sam"],
+        "booking_id": booking["id"],
+        "type": "WEATHER_ALERT",
+        "title": "Wind at KSQL",
+        "message": "Gusts of 35 kt.\nWe are watching it.",
+    }
+    key = {"Idempotency-Key": "alert-1"}
+    said = await asyncio.gather(
+        *(door.ask("robot", "POST", PATH, note, headers=key) for _ in range(3))
+    )
+    assert {answer.status for answer in said} == {201}
+    assert len({answer.body for answer in said}) == 1
+    made = said[0]
+    assert {name: made.json[name] for name in note} == note
+    assert made.json["read"] is False
+    client.follow(await client.until("change"))
+    assert list(client.rows["n"].values()) == [made.json]
+    got = await door.ask("sam", "GET", made.headers["Location"])
+    assert (got.json, got.headers["ETag"]) == (made.json, made.headers["ETag"])
+    assert (await door.ask("admin", "POST", PATH, note | {"booking_id": None})).status == 201
+    for wrong, where in (
+        ({"user_id": booking["id"]}, ["/user_id"]),
+        ({"booking_id": ID["sam"]}, ["/booking_id"]),
+        ({"type": "SPAM", "title": ""}, ["/title", "/type"]),
+        ({"title": "two\nlines"}, ["/title"]),
+        ({"title": "x" * 256}, ["/title"]),
+        ({"message": ""}, ["/message"]),
+        ({"message": "x" * 4001}, ["/message"]),
+        ({"message": "\0"}, ["/message"]),
+        ({"read": True}, ["/read"]),
+    ):
+        refused = await door.ask("robot", "POST", PATH, note | wrong)
+        assert (refused.status, refused.where) == (422, where), wrong
 
 
 async def test_me(door: Rest) -> None:

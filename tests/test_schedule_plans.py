@@ -97,10 +97,12 @@ async def test_documented_indexes_serve(many: Connection) -> None:
     )  # fmt: skip
     assert not any(name.startswith("Seq Scan") for name in clashes)
     notes = {"after_time": NEWEST.time, "after_id": NEWEST.id, "most": 21, "person": ID["sam"]}
+    index = {"idx_notifications_user_read"}
     for read in (None, False):
-        assert await plan(many, "notifications_page", **notes, read=read) == {
-            "idx_notifications_user_read"
-        }
+        given = notes | {"read": read, "type": None, "booking_id": None}
+        assert await plan(many, "notifications_page", **given) == index
+    assert await plan(many, "notifications_unread", person=ID["sam"]) == index
+    assert await plan(many, "notifications_read_all", person=ID["sam"], until=None) == index
 
 
 async def test_availability_is_read_by_index(many: Connection) -> None:
