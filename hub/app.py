@@ -142,6 +142,7 @@ async def open_house(
             _doors(house),
             access_log=None,
             handle_signals=False,
+            auto_decompress=False,  # the door does that itself, within its limit
             keepalive_timeout=HEAD,
             lingering_time=LINGER,
         )

@@ -6,6 +6,7 @@ default and one unit, and ``Settings()`` fails with a message that names the var
 
 from __future__ import annotations
 
+import re
 import socket
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+#: An origin as a browser writes it (RFC 6454 section 6.2).
+_ORIGIN = re.compile(
+    r"(?!https://[^/]*:443$|http://[^/]*:80$)"
+    r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+)
 
 
 class Settings(BaseSettings):
@@ -65,6 +72,10 @@ class Settings(BaseSettings):
     #: Browser origins other than the hub's own that may open sockets and call the API.
     origins: Annotated[tuple[str, ...], NoDecode] = ()
 
+    # How fast a principal, or an address of nobody known, may ask: requests a second, and at once.
+    requests_per_second: float = Field(20.0, gt=0)
+    requests_burst: int = Field(100, ge=1)
+
     # The feed.
     retention_hours: float = Field(72.0, gt=0)
     history_bytes: int = Field(32 * 1024 * 1024, ge=0)
@@ -89,6 +100,18 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("origins")
+    @classmethod
+    def _as_browsers_say_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        # Origins are compared as text: another spelling, or "*", would silently let nobody in.
+        for origin in origins:
+            if _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(
+                    f"{origin!r} is no origin such as https://school.example: a scheme, a host in"
+                    " small letters, and a port if it is not the scheme's own"
+                )
+        return origins
 
     @field_validator("timezone")
     @classmethod

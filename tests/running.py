@@ -45,6 +45,9 @@ class Hub:
                 "port": self._port,
                 "state": self._state,
                 "drain_seconds": 0.2,
+                # Tests ask as fast as they can; test_rest_limits sets its own.
+                "requests_per_second": 1e6,
+                "requests_burst": 1_000_000,
                 **self._overrides,
                 "database_url": self.dsn,
             }

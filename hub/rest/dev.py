@@ -91,7 +91,7 @@ async def token(ask: Ask[Nothing, TokenDraft]) -> Answer:
     return Answer(encode(told), headers={"Cache-Control": "no-store"})
 
 
-@routes.add("GET", JWKS_PATH, Nothing, Nothing, answers={200: JwkSet}, who=PUBLIC)
+@routes.add("GET", JWKS_PATH, Nothing, Nothing, answers={200: JwkSet}, who=PUBLIC, limited=False)
 async def jwks(ask: Ask[Nothing, Nothing]) -> Answer:
     """The keys that development tokens are signed with."""
     return Answer(encode(_issuer(ask).jwks()), headers={"Cache-Control": "public, max-age=60"})

@@ -22,8 +22,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from hub.errors import Fault, HubError, Invalid
-from hub.rest import asked
+from hub.rest import asked, cors
 from hub.rest.house import House
+from hub.rest.limits import TOLD
 from hub.rest.problem import Refused, from_aiohttp, problem, render
 from hub.rest.registry import Answer, Ask, Nothing, Route
 from hub.rest.who import Keeper
@@ -74,6 +75,8 @@ def errors(house: House) -> Middleware:
             answer.headers[REQUEST_ID] = request_id
             answer.headers["X-Content-Type-Options"] = "nosniff"
             answer.headers["Server"] = "hub"
+            answer.headers.update(request.get(TOLD, {}))
+            cors.dress(house.settings.origins, request, answer)
         if told_all or status >= 400 or request.method not in _SAFE:
             tell = log.warning if status >= 500 else log.info
             ms = round((time.perf_counter() - began) * 1000, 1)
@@ -102,6 +105,8 @@ def serve(house: House, keeper: Keeper, route: Route) -> Serve:
             principal = await keeper.admit(request)
             request[ASKER] = principal.id
             route.judge(principal)
+        elif route.limited:
+            keeper.count(request)
         query: Any = _NOTHING
         if request.query_string or route.query is not Nothing:
             query = asked.query(route.query, request, route.many)

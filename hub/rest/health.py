@@ -44,13 +44,15 @@ class Ready(BaseModel):
     checks: dict[str, Check]
 
 
-@routes.add("GET", "/healthz", Nothing, Nothing, answers={200: Alive}, who=PUBLIC)
+@routes.add("GET", "/healthz", Nothing, Nothing, answers={200: Alive}, who=PUBLIC, limited=False)
 async def healthz(ask: Ask[Nothing, Nothing]) -> Answer:
     """Whether the process answers at all; nothing else is looked at."""
     return Answer(b'{"status":"alive"}', headers={"Cache-Control": "no-store"})
 
 
-@routes.add("GET", "/readyz", Nothing, Nothing, answers={200: Ready, 503: Ready}, who=PUBLIC)
+@routes.add(
+    "GET", "/readyz", Nothing, Nothing, answers={200: Ready, 503: Ready}, who=PUBLIC, limited=False
+)
 async def readyz(ask: Ask[Nothing, Nothing]) -> Answer:
     """Whether database, listener and migrations are as they must be; 503 if any is not."""
     house = ask.house

@@ -37,7 +37,11 @@ HEADERS: dict[str, tuple[Json, str]] = {
         "The transaction that wrote it, as changes name it. Absent when nothing had to be written.",
     ),
     "ETag": (_TAG, "The version of what is shown, for If-Match and If-None-Match."),
-    "Link": (_TEXT, 'The next page, `rel="next"`. Absent on the last.'),
+    "Link": (
+        _TEXT,
+        'Of a list: the next page, `rel="next"`; absent on the last. Of a booking: what it was '
+        'rescheduled from, `rel="predecessor-version"`, and to, `rel="successor-version"`.',
+    ),
     "Location": ({"type": "string", "format": "uri-reference"}, "Where the new row is."),
     "Content-Location": (
         {"type": "string", "format": "uri-reference"},
@@ -50,6 +54,14 @@ HEADERS: dict[str, tuple[Json, str]] = {
     ),
     "WWW-Authenticate": (_TEXT, "RFC 6750: how to sign in, and what was wrong with the token."),
     "Retry-After": (_SECONDS, "After how many seconds it is worth asking again."),
+    "RateLimit-Policy": (
+        {"type": "string", "pattern": '^"default";q=[0-9]+;w=[0-9]+$'},
+        "Your share: so many requests at once (`q`), which come back within so many seconds (`w`).",
+    ),
+    "RateLimit": (
+        {"type": "string", "pattern": '^"default";r=[0-9]+;t=[0-9]+$'},
+        "What is left of it: requests (`r`), and seconds until there is one more (`t`).",
+    ),
     "Accept": (_TEXT, "The media types that can be sent here."),
     "Accept-Patch": (_TEXT, "The media types of a patch that can be sent here."),
     "Accept-Encoding": (_TEXT, "The Content-Encodings that are understood."),
@@ -139,10 +151,10 @@ REFUSALS: dict[int, Refusal] = {
     ),
     429: Refusal(
         "TooManyRequests",
-        "You ask faster than your share.",
+        "You ask faster than your share: nothing was done, and asking cost nothing.",
         "too-many-requests",
         "You ask faster than your share; wait a moment.",
-        ("Retry-After",),
+        ("Retry-After", "RateLimit-Policy", "RateLimit"),
     ),
     500: Refusal(
         "Internal",

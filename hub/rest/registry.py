@@ -111,6 +111,8 @@ class Route:
     once: bool
     #: The scope with which an integration may call it; None is never, unless all may.
     scope: Scope | None = None
+    #: Whether how often it is asked is counted. What balancers and the hub itself ask is not.
+    limited: bool = True
 
     def judge(self, who: Principal) -> None:
         """Whether ``who`` may call it at all. Raises Forbidden."""
@@ -155,15 +157,19 @@ class Routes:
         conditional: bool = False,
         once: bool = False,
         scope: Scope | None = None,
+        limited: bool = True,
     ) -> Callable[[Handler[Q, B]], Handler[Q, B]]:
         """Register the decorated handler. Statuses every such route has need not be named.
 
         ``who`` are the roles that may call it; with ``scope``, an integration may that holds it.
         """
         assert who is not PUBLIC or scope is None, "a public route is everybody's"
+        assert who is PUBLIC or limited, "who signs in is counted"
         refusals |= {422, 500, 503}
         if who is not PUBLIC:
             refusals |= {401, 403}
+        if limited:
+            refusals |= {429}
         if "{id}" in path:
             refusals |= {404}
         if body is not Nothing:
@@ -179,7 +185,7 @@ class Routes:
         def register(handler: Handler[Q, B]) -> Handler[Q, B]:
             self.all.append(
                 Route(method, path, self.tag, handler, query, body, types, many, answers,
-                      refusals, who, conditional, once, scope)
+                      refusals, who, conditional, once, scope, limited)
             )  # fmt: skip
             return handler
 

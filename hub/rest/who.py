@@ -17,6 +17,7 @@ from hub.errors import Forbidden, Unauthenticated
 from hub.identity.api_keys import is_key
 from hub.identity.tokens import Claims
 from hub.rest.house import House
+from hub.rest.limits import Limits
 from hub.rules.access import Principal
 
 #: Seconds for which a verified token is believed without looking at its signature again. A key
@@ -32,13 +33,28 @@ class Keeper:
     def __init__(self, house: House, clock: Callable[[], float] = time.time) -> None:
         self._house = house
         self._clock = clock
+        self._limits = Limits(house.settings)
         self._known: dict[bytes, tuple[float, Claims]] = {}
 
-    async def admit(self, request: web.Request) -> Principal:
-        """The principal of ``Authorization: Bearer …`` (RFC 6750): a user's token or a key.
+    def count(self, request: web.Request) -> None:
+        """One request of nobody known. Raises Refused (429)."""
+        self._limits.spend(request, None)
 
-        Raises Unauthenticated, Forbidden for a subject without a user, Unavailable.
+    async def admit(self, request: web.Request) -> Principal:
+        """The principal of ``Authorization: Bearer …`` (RFC 6750), if it has not asked too often.
+
+        Raises Unauthenticated, Forbidden for a subject without a user, Unavailable, Refused (429).
         """
+        try:
+            principal = await self._principal(request)
+        except (Unauthenticated, Forbidden):
+            self.count(request)
+            raise
+        self._limits.spend(request, principal)
+        return principal
+
+    async def _principal(self, request: web.Request) -> Principal:
+        """Who holds the user's token or the key that was sent."""
         lines = request.headers.getall(hdrs.AUTHORIZATION, [])
         if not lines:
             raise Unauthenticated("Send Authorization: Bearer and a token.", code="no-token")

@@ -35,6 +35,10 @@ JSON in UTF-8, of up to 256 KiB, no member named twice, nothing nested deeper th
 patch (RFC 7396). A member or parameter that is not known is refused, not ignored. `gzip` and `deflate`
 are understood.
 
+**How fast.** Each person and each key has a share of requests, and whoever is not signed in one an address:
+`RateLimit-Policy` says how large it is and `RateLimit` what is left of it, on every answer. Beyond it the
+answer is 429 with `Retry-After`, and nothing was done.
+
 **Refusals** are `application/problem+json` (RFC 9457), all of them: branch on `code`, which is stable,
 and read `errors` for each fault and where it is. Besides what each operation lists, an address that is
 none is 404 and a method that it does not have 405, with `Allow`. HEAD is answered wherever GET is, and

@@ -1,0 +1,53 @@
+"""Content-Encoding of request bodies (RFC 9110 section 8.4): what is decoded here, and to what size.
+
+aiohttp would decode as bytes come in, with whatever codecs happen to be installed, and go on with
+what has been refused already; so it is told not to. Invariant: nothing is decoded beyond the limit
+that is given, however much is hidden in how little.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from aiohttp import hdrs, web
+
+from hub.errors import Unparsable
+from hub.rest.problem import Refused
+
+#: What is understood, as Accept-Encoding says it.
+ACCEPTED = "gzip, deflate"
+_GZIP, _ZLIB, _RAW = 31, 15, -15
+
+
+def coding(request: web.Request) -> str:
+    """The body's only coding, "identity" if none. Raises Refused (415) for another or several."""
+    said = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING, [])).lower()
+    names = [name for part in said.split(",") if (name := part.strip()) not in ("", "identity")]
+    found = "gzip" if names == ["x-gzip"] else names[0] if names else "identity"
+    if len(names) > 1 or found not in ("identity", "gzip", "deflate"):
+        detail = "The body's Content-Encoding is not understood; gzip is."
+        raise Refused(415, detail, headers={"Accept-Encoding": ACCEPTED})
+    return found
+
+
+def decoded(data: bytes, coding: str, most: int) -> bytes | None:
+    """``data`` without its coding; None if that has more than ``most`` bytes. Raises Unparsable."""
+    if coding == "identity":
+        return data if len(data) <= most else None
+    # Half the world sends "deflate" without the zlib header that belongs to it.
+    width = _GZIP if coding == "gzip" else _ZLIB if data[:1] and data[0] & 15 == 8 else _RAW
+    decoder = zlib.decompressobj(width)
+    try:
+        found = decoder.decompress(data, most + 1)
+    except zlib.error:
+        raise _broken() from None
+    if len(found) > most:
+        return None
+    # One stream and nothing behind it: members in a row would cost far more than they bring.
+    if not decoder.eof or decoder.unused_data:
+        raise _broken()
+    return found
+
+
+def _broken() -> Unparsable:
+    return Unparsable("The body does not follow its own encoding.")
