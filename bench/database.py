@@ -78,6 +78,8 @@ class Database:
             "HUB_ENV": "dev",
             "HUB_STATE": str(self.folder / "state"),
             "HUB_MAX_SOCKETS_PER_PRINCIPAL": "20000",
+            "HUB_REQUESTS_PER_SECOND": "1e6",
+            "HUB_REQUESTS_BURST": "1000000",
             "HUB_DRAIN_SECONDS": "0",
             "HUB_LOG_LEVEL": "warning",
         }

@@ -89,7 +89,8 @@ def door(dsn: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator
 
     async def live() -> None:
         try:
-            async with opened(dsn, tmp_path) as door:
+            share = {"requests_per_second": 1e6, "requests_burst": 10**6}
+            async with opened(dsn, tmp_path, **share) as door:
                 await _examples(door)
                 ready.set_result(door)
                 await stop.wait()

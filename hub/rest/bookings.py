@@ -72,6 +72,7 @@ async def list_bookings(ask: Ask[BookingsQuery, Nothing]) -> Answer:
     answers={200: Booking, 304: None},
     who=ANYBODY,
     scope="bookings:read",
+    headers=("Link",),
 )
 async def get_booking(ask: Ask[Nothing, Nothing]) -> Answer:
     """One booking. Its ETag is what If-Match of PATCH and DELETE takes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from hub.rest.registry import Route
 
@@ -19,9 +19,9 @@ def links(routes: Sequence[Route], route: Route, model: Any) -> dict[str, Any]:
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return {}
     fields = model.model_fields
-    if "id" in fields:
+    if _has_id(model):
         shown, where, tagged = model, "$response.body#/id", True
-    elif "items" in fields and (found_in := _items(fields["items"].annotation)) is not None:
+    elif "items" in fields and (found_in := _items(fields["items"].annotation)):
         shown, where, tagged = found_in, "$response.body#/items/0/id", False
     else:
         return {}
@@ -29,7 +29,7 @@ def links(routes: Sequence[Route], route: Route, model: Any) -> dict[str, Any]:
     row = route.path[: route.path.index("{id}") + 4] if nested else f"{route.path}/{{id}}"
     of_row = [one.answers.get(200) for one in routes if (one.method, one.path) == ("GET", row)]
     # What hangs on a row has ids of its own, which are not that row's.
-    if not all(issubclass(shown, one) for one in of_row if one) or (nested and not of_row):
+    if nested and not any(one and issubclass(shown, one) for one in of_row):
         return {}
     found: dict[str, Any] = {}
     for other in routes:
@@ -50,9 +50,17 @@ def links(routes: Sequence[Route], route: Route, model: Any) -> dict[str, Any]:
     return found
 
 
-def _items(annotation: Any) -> type[BaseModel] | None:
+def _items(annotation: Any) -> Any:
     """The rows' model of ``list[Model]``, if they have ids."""
-    for model in getattr(annotation, "__args__", ()):
-        if isinstance(model, type) and issubclass(model, BaseModel) and "id" in model.model_fields:
-            return model
-    return None
+    return next((model for model in getattr(annotation, "__args__", ()) if _has_id(model)), None)
+
+
+def _has_id(model: Any) -> bool:
+    """Whether whatever is of this model, or of one of several, has an id."""
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        return False
+    if issubclass(model, RootModel):
+        return all(
+            map(_has_id, getattr(model.model_fields["root"].annotation, "__args__", (None,)))
+        )
+    return "id" in model.model_fields

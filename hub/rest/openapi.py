@@ -147,15 +147,11 @@ class _Drawing:
 
     def _response(self, route: Route, status: int, model: Any) -> Json:
         reading = route.method == "GET"
-        headers = ["X-Request-Id"] + ["RateLimit-Policy", "RateLimit"] * route.limited
+        headers = list(refusals.EVERY) if route.limited else ["X-Request-Id"]
+        headers += route.headers
         if reading and status in (200, 304):
             headers += ["ETag"] + ["Hub-Cursor"] * (route.who is not None)
-        if (
-            reading
-            and status == 200
-            and ("after" in route.query.model_fields or route.name == "get_booking")
-        ):
-            headers += ["Link"]
+            headers += ["Link"] * ("after" in route.query.model_fields)
         if not reading and route.who is not None:
             headers += ["Hub-Transaction"] + ["ETag"] * (model is not None)
             headers += ["Content-Location"] * (model is not None and "{id}/" in route.path)

@@ -67,6 +67,9 @@ HEADERS: dict[str, tuple[Json, str]] = {
     "Accept-Encoding": (_TEXT, "The Content-Encodings that are understood."),
 }
 
+#: Of every answer, if its requests are counted.
+EVERY = ("X-Request-Id", "RateLimit-Policy", "RateLimit")
+
 
 class Refusal(NamedTuple):
     """One status of refusal: its component's name, what it means, and one that could be met."""
@@ -154,7 +157,7 @@ REFUSALS: dict[int, Refusal] = {
         "You ask faster than your share: nothing was done, and asking cost nothing.",
         "too-many-requests",
         "You ask faster than your share; wait a moment.",
-        ("Retry-After", "RateLimit-Policy", "RateLimit"),
+        ("Retry-After",),
     ),
     500: Refusal(
         "Internal",
@@ -241,7 +244,7 @@ def _response(status: int) -> Json:
     assert isinstance(example, bytes)
     return {
         "description": meaning,
-        "headers": header_references(("X-Request-Id", *headers)),
+        "headers": header_references((*EVERY, *headers)),
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},

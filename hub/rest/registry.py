@@ -113,6 +113,8 @@ class Route:
     scope: Scope | None = None
     #: Whether how often it is asked is counted. What balancers and the hub itself ask is not.
     limited: bool = True
+    #: Headers that its answers may have besides those that every such route's may.
+    headers: tuple[str, ...] = ()
 
     def judge(self, who: Principal) -> None:
         """Whether ``who`` may call it at all. Raises Forbidden."""
@@ -158,6 +160,7 @@ class Routes:
         once: bool = False,
         scope: Scope | None = None,
         limited: bool = True,
+        headers: tuple[str, ...] = (),
     ) -> Callable[[Handler[Q, B]], Handler[Q, B]]:
         """Register the decorated handler. Statuses every such route has need not be named.
 
@@ -185,7 +188,7 @@ class Routes:
         def register(handler: Handler[Q, B]) -> Handler[Q, B]:
             self.all.append(
                 Route(method, path, self.tag, handler, query, body, types, many, answers,
-                      refusals, who, conditional, once, scope, limited)
+                      refusals, who, conditional, once, scope, limited, headers)
             )  # fmt: skip
             return handler
 
