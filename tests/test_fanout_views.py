@@ -35,7 +35,7 @@ class Sink:
     def push(self, frames: bytes, changes: int) -> None:
         self.frames.append(frames)
 
-    def restart(self, view: View | None, reason: str) -> None:
+    def restart(self, views: Any, reason: str) -> None:
         raise AssertionError(reason)
 
     def rejudge(self) -> None:
@@ -73,10 +73,10 @@ async def test_a_picture_is_what_matches(seeded: asyncpg.Pool) -> None:
         {"airport": some["departure_airport"]},
         {"airport": "KXXX"},
     ]
-    views, sink = Views(), Sink()
+    views = Views()
     pictures = Pictures(seeded)
     every = [
-        views.join(sink, BOOKINGS, audience, read_filter(BOOKINGS, part))
+        views.join(BOOKINGS, audience, read_filter(BOOKINGS, part))
         for audience, part in product(people, parts)
     ]
     got = [await pictures.read(view) for view in every]
@@ -99,10 +99,10 @@ async def test_a_picture_is_what_matches(seeded: asyncpg.Pool) -> None:
 
 async def test_notifications_are_ones_own_and_newest_first(seeded: asyncpg.Pool) -> None:
     rows = await _rows(seeded, "notifications")
-    views, sink, pictures = Views(), Sink(), Pictures(seeded)
+    views, pictures = Views(), Pictures(seeded)
     for person in {row["user_id"] for row in rows}:
         for read in (None, True, False):
-            view = views.join(sink, NOTIFICATIONS, Person(person), NotificationFilter(read=read))
+            view = views.join(NOTIFICATIONS, Person(person), NotificationFilter(read=read))
             picture = await pictures.read(view)
             shown = [row for page in picture.pages for row in orjson.loads(page)]
             assert {row["id"] for row in shown} == {r["id"] for r in rows if view.matches(r)}
@@ -114,12 +114,10 @@ async def test_notifications_are_ones_own_and_newest_first(seeded: asyncpg.Pool)
 async def test_a_thousand_views_at_once_are_a_handful_of_queries(seeded: asyncpg.Pool) -> None:
     import asyncio
 
-    views, sink, pictures = Views(), Sink(), Pictures(seeded)
+    views, pictures = Views(), Pictures(seeded)
     people = [row["id"] for row in await _rows(seeded, "users")]
     every = [
-        views.join(
-            sink, BOOKINGS, Person(people[n % len(people)]), BookingFilter(aircraft_id=f"N{n}")
-        )
+        views.join(BOOKINGS, Person(people[n % len(people)]), BookingFilter(aircraft_id=f"N{n}"))
         for n in range(1000)
     ]
     # Each is asked for three times: whoever comes while it is read shares it.
@@ -132,14 +130,9 @@ async def test_a_thousand_views_at_once_are_a_handful_of_queries(seeded: asyncpg
 async def test_wide_views_do_not_keep_ones_own_waiting(seeded: asyncpg.Pool) -> None:
     import asyncio
 
-    views, sink, pictures = Views(), Sink(), Pictures(seeded)
-    wide = [
-        views.join(sink, BOOKINGS, Everyone(), BookingFilter(aircraft_id=f"N{n}"))
-        for n in range(20)
-    ]
-    own = views.join(
-        sink, BOOKINGS, Person((await _rows(seeded, "users"))[0]["id"]), BookingFilter()
-    )
+    views, pictures = Views(), Pictures(seeded)
+    wide = [views.join(BOOKINGS, Everyone(), BookingFilter(aircraft_id=f"N{n}")) for n in range(20)]
+    own = views.join(BOOKINGS, Person((await _rows(seeded, "users"))[0]["id"]), BookingFilter())
     many = [asyncio.create_task(pictures.read(view)) for view in wide]
     await pictures.read(own)
     assert sum(task.done() for task in many) < len(many), "it waited for all of them"
@@ -151,12 +144,12 @@ async def test_too_large_a_picture_is_refused(
     seeded: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "MOST", 5)
-    views, sink, pictures = Views(), Sink(), Pictures(seeded)
-    whole = views.join(sink, BOOKINGS, Everyone(), BookingFilter())
+    views, pictures = Views(), Pictures(seeded)
+    whole = views.join(BOOKINGS, Everyone(), BookingFilter())
     with pytest.raises(Invalid) as wrong:
         await pictures.read(whole)
     assert wrong.value.code == "too_many_rows"
-    none = views.join(sink, BOOKINGS, Everyone(), BookingFilter(airport="KXXX"))
+    none = views.join(BOOKINGS, Everyone(), BookingFilter(airport="KXXX"))
     assert (await pictures.read(none)).pages == (b"[]",)
 
 
@@ -205,7 +198,7 @@ def test_an_event_costs_its_own_views_however_many_there_are(
         delivery = Delivery(views, Directory())
         watching = [Sink() for _ in range(crowd)]
         for n, sink in enumerate(watching):
-            views.join(sink, BOOKINGS, Person(f"s{n}"), BookingFilter()).live.add(sink)
+            views.join(BOOKINGS, Person(f"s{n}"), BookingFilter()).live.add(sink)
         row = _booking("b1", student_id="s1", instructor_id="s2")
         event = Event(
             700, "2026-01-01T00:00:00Z", "bookings", "U", "b1", row, {"aircraft_id": "N1"}
@@ -223,8 +216,8 @@ def test_one_write_a_socket_a_batch_and_one_encoding_a_view() -> None:
     delivery = Delivery(views, Directory())
     crowd = [Sink() for _ in range(50)]
     for sink in crowd:
-        views.join(sink, BOOKINGS, Everyone(), BookingFilter()).live.add(sink)
-        views.join(sink, BOOKINGS, Everyone(), BookingFilter(airport="KPAO")).live.add(sink)
+        views.join(BOOKINGS, Everyone(), BookingFilter()).live.add(sink)
+        views.join(BOOKINGS, Everyone(), BookingFilter(airport="KPAO")).live.add(sink)
     events = tuple(
         Event(700 + n, "2026-01-01T00:00:00Z", "bookings", "I", f"b{n}", _booking(f"b{n}"), None)
         for n in range(20)
@@ -237,14 +230,14 @@ def test_one_write_a_socket_a_batch_and_one_encoding_a_view() -> None:
 
 
 def test_views_are_shared_and_forgotten() -> None:
-    views, one, two = Views(), Sink(), Sink()
-    first = views.join(one, BOOKINGS, Everyone(), BookingFilter(status=("AT_RISK", "CONFIRMED")))
-    again = views.join(two, BOOKINGS, Everyone(), BookingFilter(status=("CONFIRMED", "AT_RISK")))
+    views = Views()
+    first = views.join(BOOKINGS, Everyone(), BookingFilter(status=("AT_RISK", "CONFIRMED")))
+    again = views.join(BOOKINGS, Everyone(), BookingFilter(status=("CONFIRMED", "AT_RISK")))
     assert first is again
-    assert views.join(one, BOOKINGS, Everyone(), first.within) is first
-    views.leave(one, first)
-    assert first.members[one] == 1
-    views.leave(one, first)
-    views.leave(two, first)
+    assert views.join(BOOKINGS, Everyone(), first.within) is first
+    views.leave(first)
+    assert first.members == 2
+    views.leave(first)
+    views.leave(first)
     assert len(views) == 0
     assert not views._by_hook

@@ -67,6 +67,27 @@ async def test_a_booking_is_made_read_changed_and_deleted(door: Rest) -> None:
     assert (await door.ask("admin", "DELETE", made.headers["Location"])).code == "not-found"
 
 
+async def test_a_rescheduled_booking_names_its_kin(door: Rest) -> None:
+    first = (await door.ask("ina", "POST", PATH, draft())).json["id"]
+    second = (await door.ask("ina", "POST", PATH, draft(scheduled_datetime=at(30)))).json["id"]
+    assert "Link" not in (await door.ask("sam", "GET", f"{PATH}/{first}")).headers
+    await door.conn.execute(
+        "UPDATE bookings SET original_booking_id = $1 WHERE id = $2", first, second
+    )
+    of = (await door.ask("sam", "GET", f"{PATH}/{first}")).headers["Link"]
+    assert of == f'<{PATH}/{second}>; rel="successor-version"'
+    of = (await door.ask("sam", "GET", f"{PATH}/{second}")).headers["Link"]
+    assert of == f'<{PATH}/{first}>; rel="predecessor-version"'
+    # Whom the other is not shown to is not told that it is there.
+    await door.conn.execute(
+        """UPDATE bookings SET student_id = (SELECT id FROM users WHERE role = 'STUDENT'
+             AND id <> student_id LIMIT 1) WHERE id = $1""",
+        second,
+    )
+    assert "Link" not in (await door.ask("sam", "GET", f"{PATH}/{first}")).headers
+    assert "Link" in (await door.ask("ina", "GET", f"{PATH}/{first}")).headers
+
+
 async def test_offsets_come_in_and_z_goes_out(door: Rest) -> None:
     local = at(10).replace("T10:00:00Z", "T05:30:00.25-04:30")
     said = await door.ask("admin", "POST", PATH, draft(scheduled_datetime=local))

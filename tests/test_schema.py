@@ -124,6 +124,7 @@ bookings
     * idx_bookings_student_status (student_id, status)
     * idx_bookings_instructor_status (instructor_id, status)
     * idx_bookings_upcoming (status, scheduled_datetime) WHERE status IN ('CONFIRMED', 'AT_RISK')
+    + idx_bookings_original (original_booking_id) WHERE original_booking_id IS NOT NULL
 
 availability_patterns
     * idx_availability_patterns_user_day (user_id, day_of_week)

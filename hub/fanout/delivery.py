@@ -27,7 +27,7 @@ class Delivery:
     def __init__(self, views: Views, directory: Directory) -> None:
         self._views = views
         self._directory = directory
-        self._sinks: dict[str, set[Sink]] = {}
+        self._sinks: dict[str, tuple[Sink, ...]] = {}
         #: Counted for metrics: frames encoded, and frames handed to sinks.
         self.encoded = 0
         self.handed = 0
@@ -38,17 +38,16 @@ class Delivery:
 
     def arrive(self, principal: str, sink: Sink) -> int:
         """A sink that belongs to a principal's id; returns how many it has now."""
-        sinks = self._sinks.setdefault(principal, set())
-        sinks.add(sink)
+        sinks = self._sinks[principal] = (*self._sinks.get(principal, ()), sink)
         return len(sinks)
 
     def depart(self, principal: str, sink: Sink) -> None:
         """Undo :meth:`arrive`."""
-        sinks = self._sinks.get(principal)
-        if sinks is not None:
-            sinks.discard(sink)
-            if not sinks:
-                del self._sinks[principal]
+        sinks = tuple(other for other in self._sinks.get(principal, ()) if other is not sink)
+        if sinks:
+            self._sinks[principal] = sinks
+        else:
+            self._sinks.pop(principal, None)
 
     def _everyone(self) -> list[Sink]:
         return [sink for sinks in self._sinks.values() for sink in sinks]
@@ -99,9 +98,9 @@ class Delivery:
             sink.rejudge()
 
     def _truncated(self, topic: str) -> None:
-        for view in [view for view in self._views if view.topic.name == topic]:
-            for sink in list(view.members):
-                sink.restart(view, "truncated")
+        views = {view for view in self._views if view.topic.name == topic}
+        for sink in self._everyone():
+            sink.restart(views, "truncated")
 
     def _hand_over(self, touched: dict[View, list[Item]], cursor: str) -> None:
         if len(touched) == 1:
@@ -128,5 +127,5 @@ class Delivery:
         told = framed(view, items, cursor)
         if told is None:
             for sink in list(view.live):
-                sink.restart(view, "size")
+                sink.restart((view,), "size")
         return told

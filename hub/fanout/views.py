@@ -7,8 +7,7 @@ Invariant: a sink is in ``live`` exactly while the view's bytes may be handed to
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import count
 from typing import Protocol
 
@@ -23,8 +22,8 @@ class Sink(Protocol):
     def push(self, frames: bytes, changes: int) -> None:
         """Take encoded frames, ``changes`` of them ``change`` frames. Never waits, never raises."""
 
-    def restart(self, view: View | None, reason: str) -> None:
-        """Read the view (None: every one) anew; ``reason`` is for the client's ``reset``."""
+    def restart(self, views: Collection[View] | None, reason: str) -> None:
+        """Read these views (None: every one) anew; ``reason`` is for the client's ``reset``."""
 
     def rejudge(self) -> None:
         """Whom the sink belongs to has changed: rights must be judged again, now."""
@@ -41,7 +40,8 @@ class View:
         self.audience = audience
         self.within = within
         self.live: set[Sink] = set()
-        self.members: Counter[Sink] = Counter()
+        #: How many watches it has, live or on their way.
+        self.members = 0
 
     def matches(self, row: Columns) -> bool:
         """Whether this view shows the row."""
@@ -58,7 +58,8 @@ class Views:
 
     def __init__(self) -> None:
         self._by_name: dict[tuple[str, Audience, Filter], View] = {}
-        self._by_hook: dict[Hook, set[View]] = {}
+        #: Tuples: most hooks have one view, and a set would cost four times as much.
+        self._by_hook: dict[Hook, tuple[View, ...]] = {}
         self._numbers = count(1)
 
     def __len__(self) -> int:
@@ -67,30 +68,27 @@ class Views:
     def __iter__(self) -> Iterator[View]:
         return iter(self._by_name.values())
 
-    def join(self, sink: Sink, topic: Topic, audience: Audience, within: Filter) -> View:
-        """The view of that name, with ``sink`` among its members (not live yet)."""
+    def join(self, topic: Topic, audience: Audience, within: Filter) -> View:
+        """The view of that name, for one watch more."""
         name = (topic.name, audience, within)
         view = self._by_name.get(name)
         if view is None:
             view = self._by_name[name] = View(f"v{next(self._numbers)}", topic, audience, within)
-            self._by_hook.setdefault(view.hook, set()).add(view)
-        view.members[sink] += 1
+            self._by_hook[view.hook] = (*self._by_hook.get(view.hook, ()), view)
+        view.members += 1
         return view
 
-    def leave(self, sink: Sink, view: View) -> None:
-        """Undo one :meth:`join`; with the last, the sink is out, and with the last sink, the view."""
-        view.members[sink] -= 1
-        if view.members[sink] > 0:
+    def leave(self, view: View) -> None:
+        """Undo one :meth:`join`; with the last watch the view goes."""
+        view.members -= 1
+        if view.members:
             return
-        del view.members[sink]
-        view.live.discard(sink)
-        if not view.members:
-            self._by_name.pop((view.topic.name, view.audience, view.within), None)
-            hung = self._by_hook.get(view.hook)
-            if hung is not None:
-                hung.discard(view)
-                if not hung:
-                    del self._by_hook[view.hook]
+        del self._by_name[view.topic.name, view.audience, view.within]
+        hung = tuple(other for other in self._by_hook[view.hook] if other is not view)
+        if hung:
+            self._by_hook[view.hook] = hung
+        else:
+            del self._by_hook[view.hook]
 
     def of(self, topic: Topic, event: Event) -> set[View]:
         """The views of a topic that an event may concern, by its old and its new row."""

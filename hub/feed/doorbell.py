@@ -41,8 +41,8 @@ class Mode(Enum):
 class Pace:
     """The thresholds, in non-empty reads a second and in seconds."""
 
-    busy: float = 100.0
-    quiet: float = 30.0
+    busy: float = 40.0
+    quiet: float = 12.0
     poll: float = 0.004
     gentle: float = 0.02
     gentlest: float = 0.1

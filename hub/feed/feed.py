@@ -152,6 +152,7 @@ class Feed:
     async def _follow(self) -> None:
         conn = await self._connect()
         try:
+            await conn.execute(SQL.plan)
             pace = self._pace
             if await conn.fetchval(SQL.two_phase):
                 pace = replace(pace, may_sleep=False)

@@ -75,7 +75,7 @@ class Door:
             raw.setsockopt(os_socket.IPPROTO_TCP, os_socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)
         high = settings.slow_after_bytes
         transport.set_write_buffer_limits(high=high, low=high // 4)
-        socket = Socket(transport, settings.max_message)
+        socket = Socket(transport, self._gate.parsers)
         transport.write(head)
         session = Session(self._gate, socket)
         if token is not None:

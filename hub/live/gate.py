@@ -20,6 +20,7 @@ from hub.feed import Feed
 from hub.identity.api_keys import Keyring
 from hub.identity.directory import Directory
 from hub.identity.tokens import Verifier
+from hub.live.socket import Parsers
 from hub.live.wheel import Wheel
 from hub.settings import Settings
 
@@ -48,10 +49,12 @@ class Gate:
     troubled: set[Session] = field(default_factory=set)
     draining: bool = False
     wheel: Wheel = field(init=False)
+    parsers: Parsers = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.wheel = Wheel(self)
+        self.parsers = Parsers(self.settings.max_message)
 
     @property
     def fresh_for(self) -> float:

@@ -9,6 +9,7 @@ views reaches it exactly once or folded into a later one; nothing is sent before
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from itertools import count
 from secrets import randbelow
 
@@ -279,7 +280,7 @@ class Session:
         except ValidationError as wrong:
             self.error(message.id, "bad_filter", wire.faults(wrong, under="/filter"))
             return
-        view = self.gate.views.join(self, topic, seen_as, within)
+        view = self.gate.views.join(topic, seen_as, within)
         watch = self.watches[message.id] = Watching(message.id, view)
         self._begin_watch(watch, message.cursor, None)
 
@@ -299,13 +300,13 @@ class Session:
         self.watches.pop(watch.id, None)
         if not any(w.is_live and w.view is watch.view for w in self.watches.values()):
             watch.view.live.discard(self)
-        self.gate.views.leave(self, watch.view)
+        self.gate.views.leave(watch.view)
 
-    def restart(self, view: View | None, reason: str) -> None:
-        """Read a view, or every one, anew with today's rights; the client is told to reset."""
+    def restart(self, views: Collection[View] | None, reason: str) -> None:
+        """Read some views, or every one, anew with today's rights; the client is told to reset."""
         if self.principal is None or self.socket.closing:
             return
-        for watch in [w for w in self.watches.values() if view is None or w.view is view]:
+        for watch in [w for w in self.watches.values() if views is None or w.view in views]:
             seen_as = audience(self.principal, watch.view.topic.name)
             if seen_as is None:
                 self._drop(watch)
@@ -315,9 +316,9 @@ class Session:
             if seen_as != watch.view.audience:
                 old = watch.view
                 watch.stop()
-                watch.view = self.gate.views.join(self, old.topic, seen_as, old.within)
+                watch.view = self.gate.views.join(old.topic, seen_as, old.within)
                 old.live.discard(self)
-                self.gate.views.leave(self, old)
+                self.gate.views.leave(old)
             self._begin_watch(watch, None, reason)
 
     # What the hub says.
@@ -343,7 +344,7 @@ class Session:
             items = None if events is None else conflate(view, events, shown)
             frame = b"" if not items else framed(view, items, cursor)
             if items is None or frame is None:
-                self.restart(view, "distance")
+                self.restart((view,), "distance")
                 continue
             view.live.add(self)
             if frame:

@@ -17,6 +17,10 @@ from hub.live.closing import INVALID_DATA, UNSUPPORTED_DATA
 
 #: Bytes parsed before looking whether the peer is still welcome: bounds one peer's turn.
 _SLICE = 2048
+#: What a client's frame has beside its payload, at least: two bytes and the mask (section 5.2).
+_HEAD = 6
+#: Parsers kept for whoever needs one next.
+_SPARE = 64
 
 
 class User(Interface):
@@ -38,14 +42,45 @@ class User(Interface):
         """The socket is gone. Nothing follows."""
 
 
+class Parsers:
+    """The parsers of a node's sockets. An idle socket holds none (they are 1.3 KiB each)."""
+
+    def __init__(self, max_message: int) -> None:
+        self._max_message = max_message
+        self._spare: list[Protocol] = []
+
+    def take(self) -> Protocol:
+        """One that stands before a frame's first byte, in an open connection."""
+        if self._spare:
+            return self._spare.pop()
+        return Protocol(Side.SERVER, state=State.OPEN, max_size=self._max_message)
+
+    def give(self, parser: Protocol) -> None:
+        """Take back one of which that is true again."""
+        if len(self._spare) < _SPARE:
+            self._spare.append(parser)
+
+
+def _length(frame: Frame) -> int:
+    """The bytes a frame came in, or less if its length was not written in the shortest form."""
+    size = len(frame.data)
+    return _HEAD + size + (0 if size < 126 else 2 if size < 65536 else 8)
+
+
 class Socket(asyncio.Protocol):
-    """An ``asyncio.Protocol`` around ``websockets.protocol.Protocol``; the handshake is over."""
+    """An ``asyncio.Protocol`` around ``websockets.protocol.Protocol``; the handshake is over.
 
-    __slots__ = ("_parts", "_user", "_ws", "closing", "is_paused", "transport")
+    It has a parser while a message is on its way, and from the closing handshake on.
+    """
 
-    def __init__(self, transport: asyncio.Transport, max_message: int) -> None:
+    __slots__ = ("_owed", "_parsers", "_parts", "_user", "_ws", "closing", "is_paused", "transport")
+
+    def __init__(self, transport: asyncio.Transport, parsers: Parsers) -> None:
         self.transport = transport
-        self._ws = Protocol(Side.SERVER, state=State.OPEN, max_size=max_message)
+        self._parsers = parsers
+        self._ws: Protocol | None = None
+        #: Bytes parsed that are not yet a whole frame.
+        self._owed = 0
         self._user: User | None = None
         self._parts: list[bytes] | None = None
         self.is_paused = False
@@ -70,8 +105,9 @@ class Socket(asyncio.Protocol):
         """Begin the closing handshake (RFC 6455, section 7.1.2)."""
         if not self.closing:
             # 5.5.1: a control frame carries at most 125 bytes, two of them the code.
-            self._ws.send_close(code, reason.encode()[:120].decode(errors="ignore"))
-            self._flush()
+            ws = self._parser()
+            ws.send_close(code, reason.encode()[:120].decode(errors="ignore"))
+            self._flush(ws)
             self.closing = True
 
     def abort(self) -> None:
@@ -79,8 +115,13 @@ class Socket(asyncio.Protocol):
         self.closing = True
         self.transport.abort()
 
-    def _flush(self) -> None:
-        for data in self._ws.data_to_send():
+    def _parser(self) -> Protocol:
+        if self._ws is None:
+            self._ws = self._parsers.take()
+        return self._ws
+
+    def _flush(self, ws: Protocol) -> None:
+        for data in ws.data_to_send():
             if data == SEND_EOF:
                 self.closing = True
                 # Closes once what is buffered has left.
@@ -91,17 +132,26 @@ class Socket(asyncio.Protocol):
     # Up.
 
     def data_received(self, data: bytes) -> None:
+        ws = self._parser()
         for at in range(0, len(data), _SLICE):
-            self._ws.receive_data(data[at : at + _SLICE])
-            frames = self._ws.events_received()
+            piece = data[at : at + _SLICE]
+            ws.receive_data(piece)
+            self._owed += len(piece)
+            frames = ws.events_received()
             for frame in frames:
                 assert isinstance(frame, Frame)
+                self._owed -= _length(frame)
                 self._frame(frame)
-            self._flush()
+            self._flush(ws)
             if self._user is not None and not self.closing and frames:
                 self._user.tolerates(len(frames))
             if self.transport.is_closing():
                 return
+        # Nothing owed: the parser stands before a frame's first byte. (A frame in a longer form than
+        # need be counts short, so such a socket merely keeps its parser.)
+        if self._owed == 0 and self._parts is None and ws.state is State.OPEN and not self.closing:
+            self._ws = None
+            self._parsers.give(ws)
 
     def _frame(self, frame: Frame) -> None:
         if self.closing or frame.opcode not in (Opcode.TEXT, Opcode.CONT, Opcode.BINARY):
@@ -132,13 +182,15 @@ class Socket(asyncio.Protocol):
             self._user.received(data)
 
     def _refuse(self, code: int, reason: str) -> None:
-        self._ws.fail(CloseCode(code), reason)
-        self._flush()
+        ws = self._parser()
+        ws.fail(CloseCode(code), reason)
+        self._flush(ws)
         self.closing = True
 
     def eof_received(self) -> bool:
-        self._ws.receive_eof()
-        self._flush()
+        ws = self._parser()
+        ws.receive_eof()
+        self._flush(ws)
         return False
 
     # Flow and end, from the transport.

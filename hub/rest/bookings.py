@@ -75,9 +75,18 @@ async def list_bookings(ask: Ask[BookingsQuery, Nothing]) -> Answer:
     headers=("Link",),
 )
 async def get_booking(ask: Ask[Nothing, Nothing]) -> Answer:
-    """One booking. Its ETag is what If-Match of PATCH and DELETE takes."""
+    """One booking. Its ETag is what If-Match of PATCH and DELETE takes.
+
+    Link names the booking it was rescheduled from (``predecessor-version``) and those it was
+    rescheduled to (``successor-version``, RFC 5829).
+    """
     found = await bookings.one(ask.house.pool, ask.who, ask.id)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    links = [(found.original, "predecessor-version")] if found.original else []
+    links += [(id, "successor-version") for id in found.successors]
+    told = ", ".join(f'<{PATH}/{id}>; rel="{relation}"' for id, relation in links)
+    return Answer(
+        encode(found.row), snapshot=found.snapshot, headers={"Link": told} if told else {}
+    )
 
 
 @routes.add(

@@ -8,6 +8,7 @@ state and written in another.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +30,6 @@ from hub.schedule.reading import (
     Shown,
     audience_of,
     person,
-    read_one,
     read_page,
 )
 from hub.schedule.statements import run, value
@@ -72,10 +72,25 @@ async def page(pool: Pool, who: Principal, within: BookingFilter, after: Place, 
     )
 
 
-async def one(pool: Pool, who: Principal, id: str) -> One:
+@dataclass(frozen=True, slots=True)
+class Linked(One):
+    """A booking, and the ids of what it was rescheduled from and to, as far as the reader sees them."""
+
+    original: str | None
+    successors: tuple[str, ...]
+
+
+async def one(pool: Pool, who: Principal, id: str) -> Linked:
     """One booking. Raises NotFound if there is none that ``who`` may see."""
-    return await read_one(
-        pool, "booking", "bookings", id=id, person=person(audience_of(who, "bookings"))
+    async with reading(pool) as conn:
+        found = await run(conn, "booking", id=id, person=person(audience_of(who, "bookings")))
+    if found["row"] is None:
+        raise NotFound(_NOBODY)
+    return Linked(
+        present("bookings", orjson.loads(found["row"])),
+        found["snapshot"],
+        found["original"],
+        tuple(found["successors"]),
     )
 
 

@@ -53,7 +53,16 @@ SELECT pg_current_snapshot()::text AS snapshot,
           JOIN users AS s ON s.id = b.student_id
           JOIN users AS i ON i.id = b.instructor_id
          WHERE b.id = :id::uuid
-           AND (:person::uuid IS NULL OR :person IN (b.student_id, b.instructor_id))) AS row;
+           AND (:person::uuid IS NULL OR :person IN (b.student_id, b.instructor_id))) AS row,
+       (SELECT o.id::text
+          FROM bookings AS b JOIN bookings AS o ON o.id = b.original_booking_id
+         WHERE b.id = :id::uuid
+           AND (:person::uuid IS NULL OR :person IN (o.student_id, o.instructor_id))) AS original,
+       ARRAY(SELECT n.id::text
+               FROM bookings AS n
+              WHERE n.original_booking_id = :id::uuid
+                AND (:person::uuid IS NULL OR :person IN (n.student_id, n.instructor_id))
+              ORDER BY n.created_at, n.id) AS successors;
 
 -- name: booking_locked(id, person)$
 -- The row as it is once nobody else is changing it. The names are looked up, not joined: a row that

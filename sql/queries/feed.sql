@@ -40,6 +40,13 @@ ON CONFLICT (one) DO UPDATE
 -- name: feed_snapshot$
 SELECT pg_current_snapshot()::text;
 
+-- name: feed_plan!
+-- For the feed's own connection. Its reads take a handful of rows from the end of a long table, which a
+-- generic plan cannot know: it expects a third of the table, scans all of it, twice, and may compile
+-- that first.
+SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off;
+SET plan_cache_mode = force_generic_plan;
+
 -- name: feed_read
 -- Everything that became visible after the snapshot, and the cursor to use next: one statement, so
 -- all of it sees one snapshot. Invisible to a snapshot is: from its xmax on, or in its list.
