@@ -93,7 +93,7 @@ class Visit:
     async def hears(self, words: str) -> None:
         """Wait for a frame of the hub's."""
         async with asyncio.timeout(PATIENCE / 1000):
-            while not any(words in frame for frame in self.frames):  # noqa: ASYNC110
+            while not any(words in frame for frame in self.frames):
                 await asyncio.sleep(0.05)
 
     def flight(self, key: str) -> Any:

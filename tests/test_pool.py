@@ -214,7 +214,7 @@ async def doomed(conn: Connection, pool: Pool, query: str) -> AsyncIterator[None
         found = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         found += " WHERE pid = $1 AND state = 'active' AND query LIKE $2"
         async with asyncio.timeout(20):
-            while not await pool.fetchval(found, pid, query):  # noqa: ASYNC110
+            while not await pool.fetchval(found, pid, query):
                 await asyncio.sleep(0.01)
 
     killer = asyncio.create_task(kill())

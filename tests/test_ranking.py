@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -88,7 +89,7 @@ def test_every_option_but_the_impossible_in_a_true_order(
     def ranks(option: Option) -> int:
         return one.rank(option) + other.rank(option)
 
-    for better, worse in zip(found, found[1:], strict=False):
+    for better, worse in itertools.pairwise(found):
         assert ranks(better) <= ranks(worse)
         if ranks(better) == ranks(worse):
             scores = [-1.0 if x.score is None else x.score for x in (better, worse)]

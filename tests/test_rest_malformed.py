@@ -59,7 +59,9 @@ async def test_malformed_bytes(port: int, caplog: pytest.LogCaptureFixture) -> N
             assert b"application/problem+json" in said
             assert b'"code":"malformed"' in said
             assert SECRET not in said
-        said = await say(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n" + close + b"ok")
+        said = await say(
+            port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n" + close + b"ok"
+        )
         assert said.startswith(b"HTTP/1.1 200 ")
         assert said.endswith(b"ok")
     assert SECRET.decode() not in str(logs)
