@@ -20,7 +20,7 @@ async def restore(server: Server, database: str, backup: str, *options: str) -> 
 
 
 async def _run(server: Server, program: str, *arguments: str, given: str = "") -> str:
-    command = [server.program(program), "-h", server.data, "-U", "postgres", *arguments]
+    command = [server.bin / program, "-h", server.data, "-U", "postgres", *arguments]
     done = await asyncio.to_thread(
         subprocess.run, command, input=given, capture_output=True, text=True, timeout=60
     )

@@ -81,7 +81,9 @@ async def test_exactly_once_in_order_and_true(phases: int, request: pytest.Fixtu
         # The first founds the history, which forgets what was recorded before.
         nodes.append(await stack.enter_async_context(following(dsn, PACES[0])))
         fight = asyncio.create_task(adversary.run(SECONDS))
-        watch = asyncio.create_task(watch_states(dsn, states, adversary, every=SECONDS / 20))
+        watch = asyncio.create_task(
+            watch_states(dsn, states, adversary, every=min(SECONDS / 20, 1))
+        )
         try:
             for pace in PACES[1:]:
                 # One of them holds next to nothing in memory.

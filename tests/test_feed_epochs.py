@@ -30,6 +30,16 @@ PROBING = Pace(probe=0.3)
 SOON = Limits(backoff=0.2)
 
 
+@pytest.fixture
+def own_programs(server: Server) -> None:
+    """Another version's pg_dump writes what this one's psql cannot read."""
+    if not (server.bin / "pg_dump").exists():
+        pytest.skip("this PostgreSQL comes without its programs")
+
+
+backed_up = pytest.mark.usefixtures("own_programs")
+
+
 def name(dsn: str) -> str:
     return dsn.partition("?")[0].rpartition("/")[2]
 
@@ -73,6 +83,7 @@ async def is_refused(node: Node, dsn: str, cursor: Cursor) -> None:
         pool.terminate()
 
 
+@backed_up
 @pytest.mark.parametrize("shift", [10**6, -500])
 async def test_over_a_new_database(
     server: Server, dsn: str, database: Callable[..., str], shift: int
@@ -86,6 +97,7 @@ async def test_over_a_new_database(
         assert node.seen.restarts == []
 
 
+@backed_up
 @pytest.mark.parametrize(("shift", "running"), [(10**6, True), (0, False)])
 async def test_over_a_migrated_one_with_a_history(
     server: Server, database: Callable[..., str], migrated_template: str, shift: int, running: bool
@@ -121,6 +133,7 @@ async def test_over_a_migrated_one_with_a_history(
             assert truth["users"]
 
 
+@backed_up
 @pytest.mark.parametrize("pruned", [True, False])
 async def test_over_the_same_without_clearing(server: Server, dsn: str, pruned: bool) -> None:
     """Everything is there already, so nothing changes; not even where old events were pruned."""
@@ -136,6 +149,7 @@ async def test_over_the_same_without_clearing(server: Server, dsn: str, pruned: 
         await goes_on(node, dsn)
 
 
+@backed_up
 @pytest.mark.parametrize("options", [["-v", "ON_ERROR_STOP=1"], ["-1"]])
 async def test_over_the_same_cleared_while_it_runs(
     server: Server, dsn: str, options: list[str]
@@ -154,6 +168,7 @@ async def test_over_the_same_cleared_while_it_runs(
             await is_refused(node, dsn, cursor)
 
 
+@backed_up
 @pytest.mark.parametrize("where", ["COPY public.users", "CREATE TRIGGER"])
 async def test_caught_in_the_middle_of_a_restore(server: Server, dsn: str, where: str) -> None:
     """The tables are there, the triggers are not: what arrives then is recorded by nobody, so the
@@ -175,6 +190,7 @@ async def test_caught_in_the_middle_of_a_restore(server: Server, dsn: str, where
         await is_refused(node, dsn, old)
 
 
+@backed_up
 async def test_triggers_disabled_for_a_restore(server: Server, dsn: str, database: Any) -> None:
     """``--data-only --disable-triggers``: events of the future come in unseen, and are thrown out."""
     await lived_in(dsn)
