@@ -13,11 +13,16 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import orjson
 from feeding import following, until
+from pgserver import Server
 from rows import booking, person
 from writing import connections, own_rows, touch
 
-from hub.feed.doorbell import Pace
+from hub.db.migrations import migrate
+from hub.db.pool import open_pool
+from hub.feed import retention
+from hub.feed.doorbell import Mode, Pace
 from hub.feed.sql import SQL
+from hub.settings import Settings
 
 Connection = asyncpg.Connection
 
@@ -91,6 +96,28 @@ async def test_a_writer_without_rights(conn: Connection, dsn: str) -> None:
         assert await conn.fetchval("SELECT count(*) FROM events") == 1
     finally:
         await conn.execute("DROP OWNED BY scribe; DROP ROLE scribe")
+
+
+async def test_a_hub_that_is_no_superuser(one_phase: Server) -> None:
+    """As on a rented server: it owns its database, migrates it and follows it, and nothing more."""
+    one_phase.execute("CREATE ROLE tenant LOGIN", "CREATE DATABASE rented OWNER tenant")
+    try:
+        dsn = one_phase.dsn("rented", "tenant")
+        await migrate(dsn)
+        async with following(dsn, Pace(probe=60)) as node, connections(dsn, 1) as (conn,):
+            [key] = await own_rows(conn, 1)
+            await until(lambda: node.feed.mode is Mode.ASLEEP)
+            await conn.execute(touch(key))
+            await until(lambda: node.seen.events[-1:] and node.seen.events[-1].op == "U")
+            await node.reach(conn)
+            pool = await open_pool(dsn, settings=Settings())
+            try:
+                assert await retention.prune(pool, 1e-9) > 0
+            finally:
+                pool.terminate()
+    finally:
+        one_phase.drop("rented")
+        one_phase.execute("DROP ROLE tenant")
 
 
 async def test_a_replica_s_session_is_recorded(conn: Connection) -> None:
