@@ -6,7 +6,8 @@
  * FILE holds requests, each its length (4 bytes, little end first) and then its bytes. A connection
  * sends the file's next request as soon as its last one is answered; after the last comes the first
  * again, or with -1 the end. Answers need a Content-Length (or are 204 or 304). One line of JSON comes
- * out: requests, seconds, microseconds of p50, p99 and the slowest, bytes of the bodies, statuses.
+ * out: requests, answered (the warm-up's too), seconds, microseconds of p50, p99 and the slowest, bytes
+ * of the bodies, statuses.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -38,7 +39,7 @@ static size_t count, next_request;
 static int once;
 static uint32_t *taken; /* microseconds of each answer */
 static size_t ntaken, capacity;
-static uint64_t bodies, statuses[600];
+static uint64_t bodies, answered, statuses[600];
 
 static uint64_t now(void) {
     struct timespec t;
@@ -145,6 +146,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n; i++) {
             Conn *c = ready[i].data.ptr;
             if (!hear(c)) continue;
+            answered++;
             t = now();
             if (t >= counted && t < end) {
                 if (ntaken == capacity) taken = realloc(taken, (capacity = capacity * 2 + 65536) * sizeof *taken);
@@ -157,8 +159,8 @@ int main(int argc, char **argv) {
     }
     if (!ntaken) fail("nothing was answered in time");
     qsort(taken, ntaken, sizeof *taken, ascending);
-    printf("{\"requests\":%zu,\"seconds\":%.6f,\"p50\":%u,\"p99\":%u,\"slowest\":%u,\"bytes\":%llu,\"statuses\":{",
-           ntaken, ((t < end ? t : end) - counted) / 1e9, taken[ntaken / 2], taken[ntaken * 99 / 100], taken[ntaken - 1],
+    printf("{\"requests\":%zu,\"answered\":%llu,\"seconds\":%.6f,\"p50\":%u,\"p99\":%u,\"slowest\":%u,\"bytes\":%llu,\"statuses\":{",
+           ntaken, (unsigned long long)answered, ((t < end ? t : end) - counted) / 1e9, taken[ntaken / 2], taken[ntaken * 99 / 100], taken[ntaken - 1],
            (unsigned long long)bodies);
     for (int s = 100, first = 1; s < 600; s++)
         if (statuses[s]) printf("%s\"%d\":%llu", first ? "" : ",", s, (unsigned long long)statuses[s]), first = 0;
