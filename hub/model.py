@@ -181,6 +181,31 @@ class ApiKey(Row):
     revoked_at: AwareDatetime | None
 
 
+class Device(Row):
+    """A row of ``devices``, without its digest and without when it was last seen.
+
+    What is here is fed and has a version: neither turns with each minute in which a kiosk is there.
+    """
+
+    id: UUID
+    name: str
+    airport: str | None
+    created_by: UUID | None
+    created_at: AwareDatetime
+    #: When it fetched its credential; null: it has not yet.
+    paired_at: AwareDatetime | None
+    #: When it was last asked to show itself, and to load its page anew.
+    identify_at: AwareDatetime | None
+    reload_at: AwareDatetime | None
+    revoked_at: AwareDatetime | None
+
+
+class SeenDevice(Device):
+    """A device, and when it was last here: true to the minute, of nobody's version."""
+
+    last_seen_at: AwareDatetime | None
+
+
 class AuditEntry(Row):
     """A row of ``audit_log``. ``user_id`` is null for the system, and for what is no user.
 

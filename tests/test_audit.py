@@ -282,6 +282,7 @@ async def test_every_watched_table_is_watched_in_every_way(conn: Connection) -> 
         "availability_overrides",
         "availability_patterns",
         "bookings",
+        "devices",
         "notifications",
         "preference_rankings",
         "reschedule_options",

@@ -18,7 +18,7 @@ from hub.rules.topics import by_entity
 from hub.rules.wire import Item
 
 #: The tables whose rows are principals: a changed row is a change of somebody's rights.
-_PRINCIPALS = frozenset({"users", "api_keys"})
+_PRINCIPALS = frozenset({"users", "api_keys", "devices"})
 
 
 class Delivery:

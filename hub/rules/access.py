@@ -19,9 +19,10 @@ SCOPES: frozenset[str] = frozenset(get_args(Scope))
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking. ``id`` is ``users.id`` for a user and ``api_keys.id`` for an integration.
+    """Who is asking. ``id`` is ``users.id``, ``api_keys.id`` or ``devices.id``, by kind.
 
-    ``expires`` is unix seconds or None. Only integrations have ``scopes``, and they have no role.
+    ``expires`` is unix seconds or None. Only users have a role, only integrations have ``scopes``, and
+    only a device may have an ``airport``, the one whose departures it sees.
     """
 
     kind: Kind
@@ -31,6 +32,7 @@ class Principal:
     sub: str
     expires: float | None = None
     scopes: frozenset[str] = frozenset()
+    airport: str | None = None
 
 
 def effective(granted: Iterable[str]) -> frozenset[str]:

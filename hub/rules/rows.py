@@ -17,12 +17,15 @@ _SHOWN: dict[str, tuple[str, ...]] = {
     "notifications": tuple(model.Notification.model_fields),
     "users": tuple(model.User.model_fields),
     "api_keys": tuple(model.ApiKey.model_fields),
+    "devices": tuple(model.Device.model_fields),
+    "devices_seen": tuple(model.SeenDevice.model_fields),
     "audit_log": tuple(model.AuditEntry.model_fields),
     "availability_patterns": tuple(model.AvailabilityPattern.model_fields),
     "availability_overrides": tuple(model.AvailabilityOverride.model_fields),
     "reschedule_options": tuple(model.RescheduleOption.model_fields),
     "preference_rankings": tuple(model.PreferenceRanking.model_fields),
 }
+_OF_DEVICES = frozenset({"created_at", "paired_at", "identify_at", "reload_at", "revoked_at"})
 _TIMES: dict[str, frozenset[str]] = {
     "bookings": frozenset(
         {"scheduled_datetime", "rescheduled_to_datetime", "created_at", "updated_at"}
@@ -31,6 +34,8 @@ _TIMES: dict[str, frozenset[str]] = {
     "users": frozenset({"created_at", "updated_at"}),
     "audit_log": frozenset({"created_at"}),
     "api_keys": frozenset({"created_at", "last_used_at", "revoked_at"}),
+    "devices": _OF_DEVICES,
+    "devices_seen": _OF_DEVICES | {"last_seen_at"},
     "availability_patterns": frozenset({"created_at", "updated_at"}),
     "availability_overrides": frozenset({"created_at"}),
     "reschedule_options": frozenset({"suggested_datetime", "created_at"}),
