@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import os
 import re
 import shutil
@@ -16,13 +15,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import asyncpg
 import pytest
 from playwright.async_api import Browser, Page, WebSocket, async_playwright, expect
 from running import Hub
 
-from hub.web.pages import STATIC, assets
+from hub.web.pages import STATIC, Shelf
 
 ADMIN = "admin@example.com"
 PATIENCE = 20_000  # ms: a noisy machine is no failure
@@ -338,35 +336,5 @@ async def test_past_fresh_until_the_page_says_stale(
 
 
 async def test_without_a_development_issuer_it_says_where_to_sign_in() -> None:
-    told = dict(assets(STATIC, development_sign_in=False))["index.html"].plain.decode()
+    told = Shelf.of(STATIC, development_sign_in=False).files["index.html"].plain.decode()
     assert 'name="hub:sign-in" content="provider"' in told
-
-
-async def test_files_are_light_typed_validated_and_strict(hub: Hub) -> None:
-    weight = 0
-    async with aiohttp.ClientSession(auto_decompress=False) as http:
-        for name, asset in assets(STATIC, development_sign_in=True):
-            path = "/" if name == "index.html" else f"/client/{name}"
-            async with http.get(hub.url + path, headers={"Accept-Encoding": "gzip"}) as answer:
-                body = await answer.read()
-                weight += len(body)
-                assert answer.status == 200, path
-                assert gzip.decompress(body) == asset.plain
-                assert answer.headers["Content-Type"] == asset.content_type
-                assert answer.headers["X-Content-Type-Options"] == "nosniff"
-                assert answer.headers["Referrer-Policy"] == "no-referrer"
-                policy = answer.headers["Content-Security-Policy"]
-                tag = answer.headers["ETag"]
-            assert "default-src 'self'" in policy
-            assert "unsafe" not in policy
-            again = {"Accept-Encoding": "gzip", "If-None-Match": tag}
-            async with http.get(hub.url + path, headers=again) as answer:
-                assert (answer.status, await answer.read()) == (304, b"")
-                assert answer.headers["ETag"] == tag
-            async with http.get(hub.url + path, headers={"Accept-Encoding": "identity"}) as answer:
-                assert await answer.read() == asset.plain
-                assert answer.headers["ETag"] != tag
-        for path in ("/client/js/none.js", "/client/%2e%2e/pages.py", "/client/../pages.py"):
-            async with http.get(hub.url + path) as answer:
-                assert answer.status == 404, path
-    assert weight < 100 * 1024

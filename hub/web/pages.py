@@ -1,23 +1,31 @@
-"""The pages and their modules, served from memory: ``/``, ``/api/v1/docs`` and ``/client/…``.
+"""The pages and their files, served from memory: ``/``, ``/kiosk``, the docs, and what they load.
 
 May not: read a file named by a request (paths are looked up in a fixed shelf, so no request can
 leave it), set a cookie, or render anything about a person. Invariants: every answer carries the
-strict policy below (no inline script or style, no foreign host), and a strong validator that
-changes with every byte, so that a browser revalidates and never mixes two releases for long.
+strict policy below (no inline script or style, no foreign host). What a page loads lies under
+``/static/RELEASE/``, where RELEASE is the hash of all files: it never changes, is kept for ever,
+and two releases never mix, whatever node answers. ``/client/`` is the browser client for others:
+the same files under a lasting name, with a validator.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from aiohttp import web
 
+from hub.web.preload import links
+
 STATIC = Path(__file__).parent / "static"
+#: Each page's address, and its file.
+PAGES = {"/": "index.html", "/kiosk": "kiosk/index.html", "/api/v1/docs": "docs/index.html"}
+#: The browser client's folder, and where programs of others find it.
+CLIENT = "client"
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -55,9 +63,10 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",
 }
+_ASK_AGAIN = "no-cache"
+_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class House(Protocol):
@@ -84,27 +93,49 @@ class Asset:
         return cls(_TYPES[Path(name).suffix], content, digest, packed, f"{digest}-gz")
 
 
-def assets(root: Path, *, development_sign_in: bool) -> Iterator[tuple[str, Asset]]:
-    """Every file under ``root`` as (path under ``/client/``, asset).
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Every file by its path under ``root``, and the release: the hash of them all."""
 
-    ``index.html`` learns here how people sign in, so that the page need not probe for it.
-    Raises KeyError for a file whose type is not one of ours: nothing is served by accident.
-    """
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
-            content = path.read_bytes()
-            if path.suffix == ".html":
-                sign_in = b"development" if development_sign_in else b"provider"
-                content = content.replace(b"{{sign-in}}", sign_in)
-            name = path.relative_to(root).as_posix()
-            yield name, Asset.of(name, content)
+    release: str
+    files: dict[str, Asset]
+
+    @classmethod
+    def of(cls, root: Path, *, development_sign_in: bool) -> Shelf:
+        """Read every file under ``root``.
+
+        Pages learn here where their files lie (``{{static}}``), which modules to fetch along with
+        the first (``{{preload MODULE}}``), the release (``{{release}}``) and how people sign in
+        (``{{sign-in}}``), so that none of it need be probed for. Raises KeyError for a file whose
+        type is not one of ours: nothing is served by accident.
+        """
+        paths = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
+        found = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+        whole = hashlib.sha256()
+        for name, content in found.items():
+            whole.update(b"%s\0%d\0%s" % (name.encode(), len(content), content))
+        release = whole.hexdigest()[:12]
+        words = {
+            "{{static}}": f"/static/{release}",
+            "{{release}}": release,
+            "{{sign-in}}": "development" if development_sign_in else "provider",
+        }
+        files = {}
+        for name, content in found.items():
+            if name.endswith(".html"):
+                text = links(content.decode(), found)
+                for word, value in words.items():
+                    text = text.replace(word, value)
+                content = text.encode()
+            files[name] = Asset.of(name, content)
+        return cls(release, files)
 
 
-def respond(request: web.Request, asset: Asset) -> web.Response:
+def respond(request: web.Request, asset: Asset, keep: str = _ASK_AGAIN) -> web.Response:
     """The asset, or 304 when the browser holds these very bytes."""
     packed = "gzip" in request.headers.get("Accept-Encoding", "").lower()
     tag = asset.packed_tag if packed else asset.plain_tag
-    headers = {**_HEADERS, "ETag": f'"{tag}"'}
+    headers = {**_HEADERS, "Cache-Control": keep, "ETag": f'"{tag}"'}
     held = request.if_none_match or ()
     if any(one.value in (tag, "*") for one in held):
         return web.Response(status=304, headers=headers)
@@ -115,25 +146,35 @@ def respond(request: web.Request, asset: Asset) -> web.Response:
 
 
 def setup(app: web.Application, house: House) -> None:
-    """Add ``GET /``, ``GET /api/v1/docs`` and ``GET /client/{path}`` to the application.
+    """Add the pages, ``GET /static/RELEASE/{path}`` and ``GET /client/{path}`` to the application.
 
     Every file is read here, once: a request touches neither the disk nor the database, and a page
     still loads (to say honestly what is wrong) while PostgreSQL is away.
     """
-    shelf = dict(assets(STATIC, development_sign_in=house.issuer is not None))
+    shelf = Shelf.of(STATIC, development_sign_in=house.issuer is not None)
 
-    async def index(request: web.Request) -> web.Response:
-        return respond(request, shelf["index.html"])
+    def page(asset: Asset) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(request: web.Request) -> web.Response:
+            return respond(request, asset)
 
-    async def docs(request: web.Request) -> web.Response:
-        return respond(request, shelf["docs/index.html"])
+        return answer
+
+    async def static(request: web.Request) -> web.Response:
+        asset = shelf.files.get(request.match_info["path"])
+        # Another release's: whoever asks reloads, rather than getting half of each.
+        if asset is None or request.match_info["release"] != shelf.release:
+            raise web.HTTPNotFound
+        return respond(request, asset, _FOR_EVER)
 
     async def client(request: web.Request) -> web.Response:
-        asset = shelf.get(request.match_info["path"])
+        asset = shelf.files.get(f"{CLIENT}/{request.match_info['path']}")
         if asset is None:
             raise web.HTTPNotFound
         return respond(request, asset)
 
-    app.router.add_get("/", index)
-    app.router.add_get("/api/v1/docs", docs)
+    for path, name in PAGES.items():
+        if name in shelf.files:
+            app.router.add_get(path, page(shelf.files[name]))
+    app.router.add_get("/boot.js", page(shelf.files["boot.js"]))
+    app.router.add_get("/static/{release}/{path:.+}", static)
     app.router.add_get("/client/{path:.+}", client)

@@ -106,3 +106,4 @@ try {
   main.removeAttribute("aria-busy");
   main.replaceChildren(h("p", { class: "door-error", role: "alert" }, ...inline(`The description cannot be read: ${error.message}`)));
 }
+dispatchEvent(new Event("hub:started"));

@@ -1,0 +1,84 @@
+"""What the pages' files are sent as: light, typed, strict, kept for ever, and never of two releases."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import aiohttp
+from running import Hub
+
+from hub.web.pages import PAGES, STATIC, Shelf
+from hub.web.preload import modules
+
+_GZIP = {"Accept-Encoding": "gzip"}
+
+
+def _shelf() -> Shelf:
+    return Shelf.of(STATIC, development_sign_in=True)
+
+
+async def test_files_are_typed_validated_and_strict(hub: Hub) -> None:
+    shelf = _shelf()
+    pages = {name: path for path, name in PAGES.items()}
+    async with aiohttp.ClientSession(auto_decompress=False) as http:
+        for name, asset in shelf.files.items():
+            path = pages.get(name, f"/static/{shelf.release}/{name}")
+            async with http.get(hub.url + path, headers=_GZIP) as answer:
+                body = await answer.read()
+                assert answer.status == 200, path
+                assert gzip.decompress(body) == asset.plain
+                assert answer.headers["Content-Type"] == asset.content_type
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                assert answer.headers["Referrer-Policy"] == "no-referrer"
+                policy = answer.headers["Content-Security-Policy"]
+                keep = answer.headers["Cache-Control"]
+                tag = answer.headers["ETag"]
+            assert "default-src 'self'" in policy
+            assert "unsafe" not in policy
+            assert ("immutable" in keep) is (name not in pages)
+            async with http.get(hub.url + path, headers={**_GZIP, "If-None-Match": tag}) as answer:
+                assert (answer.status, await answer.read()) == (304, b"")
+                assert answer.headers["ETag"] == tag
+            plainly = {"Accept-Encoding": "identity"}
+            async with http.get(hub.url + path, headers=plainly) as answer:
+                assert await answer.read() == asset.plain
+                assert answer.headers["ETag"] != tag
+
+
+async def test_nothing_else_is_served_and_no_other_release(hub: Hub) -> None:
+    release = _shelf().release
+    async with aiohttp.ClientSession() as http:
+        for path in (
+            f"/static/{release}/js/none.js",
+            "/static/000000000000/js/app.js",
+            f"/static/{release}/%2e%2e/pages.py",
+            "/client/js/app.js",
+            "/client/../pages.py",
+        ):
+            async with http.get(hub.url + path) as answer:
+                assert answer.status == 404, path
+                assert "immutable" not in answer.headers.get("Cache-Control", "")
+
+
+def test_a_page_names_all_it_needs_and_no_module_is_an_orphan() -> None:
+    shelf = _shelf()
+    sources = {name: asset.plain for name, asset in shelf.files.items()}
+    reached: set[str] = set()
+    for name in PAGES.values():
+        if name not in sources:
+            continue
+        page = sources[name].decode()
+        assert "{{" not in page
+        named = re.findall(rf'/static/{shelf.release}/([^"]+)', page)
+        assert set(named) <= sources.keys()
+        reached |= {one for one in named if one.endswith(".js")}
+    assert "js/app.js" in reached
+    for name in reached:
+        assert set(modules(name, sources)) <= reached | {name}
+
+
+def test_the_release_changes_with_every_byte() -> None:
+    shelf = _shelf()
+    assert re.fullmatch("[0-9a-f]{12}", shelf.release)
+    assert shelf.release == Shelf.of(STATIC, development_sign_in=False).release
