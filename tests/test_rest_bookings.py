@@ -309,6 +309,17 @@ async def test_with_a_key_it_is_made_once(door: Rest) -> None:
     for bad in ("", "x" * 256, "é"):
         said_bad = await door.ask("ina", "POST", PATH, draft(), headers={"Idempotency-Key": bad})
         assert said_bad.status == 422, bad
+    twice = [
+        ("Idempotency-Key", "k"),
+        ("Idempotency-Key", "l"),
+        ("Content-Type", "application/json"),
+    ]
+    twice.append(("Authorization", f"Bearer {door.tokens['ina']}"))
+    async with door.http.post(door.hub.url + PATH, json=draft(), headers=twice) as answer:
+        assert answer.status == 422
+        assert (await answer.json(content_type=None))["errors"] == [
+            {"header": "Idempotency-Key", "detail": "is given twice"}
+        ]
 
 
 async def test_a_key_of_what_failed_may_be_used_again(door: Rest) -> None:
@@ -366,10 +377,16 @@ async def test_places_that_were_never_given(door: Rest) -> None:
 
     id = ID["sam"]
     for text in ("", f"{id}", f"{id} now", f"{id} 2030-13-45T00:00:00Z", f"x {at(1)}", f"{id} \0",
+                 f"{id} 2030-02-29T00:00:00Z", f"{id} 294277-01-01T00:00:00Z", f"{id} infinity BC",
+                 f"{id} 0000-01-01T00:00:00Z", f"{id} 4715-01-01T00:00:00Z BC",
                  f"{id} {at(1)}'; DROP TABLE bookings"):  # fmt: skip
         after = base64.urlsafe_b64encode(text.encode()).decode()
         said = await door.ask("admin", "GET", f"{PATH}?after={after}")
-        assert said.status == 422, text
+        assert (said.status, said.where) == (422, ["after"]), text
+    for text in ("infinity", "-infinity", "0001-01-01T00:00:00+00:00 BC", "294276-12-31T23:59:59.9Z",
+                 "12032-02-29T00:00:00+00:00"):  # fmt: skip
+        after = base64.urlsafe_b64encode(f"{id} {text}".encode()).decode()
+        assert (await door.ask("admin", "GET", f"{PATH}?after={after}")).status == 200, text
 
 
 async def test_filters_narrow(door: Rest) -> None:

@@ -62,6 +62,7 @@ READ = [
     (b'{"a":' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}", 400),
     (b"[" * 100_000, 400),
     (b'{"aircraft_id":"\\u0000"}', 422),
+    (b'{"a\\u0000b":1}', 422),
     (b'{"duration_minutes":' + b"9" * 300 + b"}", 422),
     (b"[]", 422),
     (b"null", 422),
@@ -94,7 +95,9 @@ async def test_what_is_too_large_is_not_waited_for(door: Rest) -> None:
     said = await raw(door, (head + length).encode(), b"{" * MAX_BODY)
     assert said.startswith(b"HTTP/1.1 100 Continue")
     assert b"HTTP/1.1 400 " in said
-    assert b" 417 " in (await raw(door, (head + "Expect: a-miracle\r\n\r\n").encode()))[:16]
+    said = await raw(door, (head + "Expect: a-miracle\r\n\r\n").encode())
+    assert b" 417 " in said[:16]
+    assert b"\r\nX-Request-Id: " in said
 
 
 async def test_compressed_bodies_are_bounded(door: Rest) -> None:
@@ -216,6 +219,7 @@ async def test_each_answer_has_its_request_s_id(door: Rest) -> None:
         said = await door.ask(None, "GET", "/nope", headers={"X-Request-Id": given})
         assert (said.headers["X-Request-Id"] == given) is kept
         assert said.json["request_id"] == said.headers["X-Request-Id"]
+        assert said.headers["Cache-Control"] == "no-store", "no cache keeps a refusal"
 
 
 async def test_a_fault_of_ours_is_logged_and_not_shown(

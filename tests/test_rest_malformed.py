@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
+import orjson
 import pytest
 import structlog
 from aiohttp import web
@@ -58,6 +59,10 @@ async def test_malformed_bytes(port: int, caplog: pytest.LogCaptureFixture) -> N
             assert said.split()[1] in (b"400", b"431"), data[:40]
             assert b"application/problem+json" in said
             assert b'"code":"malformed"' in said
+            head, _, body = said.partition(b"\r\n\r\n")
+            lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+            assert lines[b"X-Request-Id"].decode() == orjson.loads(body)["request_id"]
+            assert lines[b"Server"] == b"hub"
             assert SECRET not in said
         said = await say(
             port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n" + close + b"ok"

@@ -33,6 +33,7 @@ _ENTITY_TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)")?\s*(?:,|$)'
 _SAID = {
     "missing": "is needed",
     "extra_forbidden": "is not known here",
+    "model_type": "is not an object",
 }
 
 

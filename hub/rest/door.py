@@ -25,7 +25,7 @@ from hub.errors import Fault, HubError, Invalid
 from hub.rest import asked, cors
 from hub.rest.house import House
 from hub.rest.limits import TOLD
-from hub.rest.problem import Refused, from_aiohttp, problem, render
+from hub.rest.problem import REQUEST_ID, Refused, from_aiohttp, marks, problem, render
 from hub.rest.registry import Answer, Ask, Nothing, Route
 from hub.rest.who import Keeper
 from hub.rules.access import Principal
@@ -34,7 +34,6 @@ from hub.schedule.version import ANY, Expected, version
 
 log = structlog.get_logger("hub.rest")
 
-REQUEST_ID = "X-Request-Id"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NOTHING = Nothing()
@@ -72,9 +71,7 @@ def errors(house: House) -> Middleware:
                 answer = render(500, "internal", "The hub failed; its log has it.", request_id)
         status = answer.status
         if not answer.prepared:
-            answer.headers[REQUEST_ID] = request_id
-            answer.headers["X-Content-Type-Options"] = "nosniff"
-            answer.headers["Server"] = "hub"
+            answer.headers.update(marks(request_id))
             answer.headers.update(request.get(TOLD, {}))
             cors.dress(house.settings.origins, request, answer)
         if told_all or status >= 400 or request.method not in _SAFE:
@@ -137,10 +134,15 @@ def _expected(request: web.Request) -> Expected:
 
 def _key(request: web.Request, route: Route, principal: Principal | None, body: Any) -> Key | None:
     """The Idempotency-Key, for this principal and this very request."""
-    if (text := request.headers.get(IDEMPOTENCY_KEY)) is None or principal is None:
+    texts = request.headers.getall(IDEMPOTENCY_KEY, [])
+    if not texts or principal is None:
         return None
-    if not 1 <= len(text) <= 255 or not text.isascii() or not text.isprintable():
+    text, why = texts[0], ""
+    if len(texts) > 1:
+        why = "is given twice"
+    elif not 1 <= len(text) <= 255 or not text.isascii() or not text.isprintable():
         why = "is not 1 to 255 printable ASCII characters"
+    if why:
         raise Invalid(f"{IDEMPOTENCY_KEY} {why}.", faults=[Fault(f"#{IDEMPOTENCY_KEY}", why)])
     meant = f"{route.method} {request.path}\n{body.model_dump_json()}"
     return Key(f"{principal.kind}:{principal.id}", text, sha256(meant.encode()).hexdigest())

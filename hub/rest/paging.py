@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -21,32 +22,60 @@ from hub.schedule.reading import Page, Place, Shown
 from hub.schedule.users import NamePlace
 from hub.schedule.version import encode
 
-#: ``to_jsonb``'s times, the wide range of PostgreSQL included.
-_TIME = re.compile(
-    r"-?infinity|\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)( BC)?", re.ASCII
-)
+#: ``to_jsonb``'s times: PostgreSQL's years go from 4714 BC to 294276 (manual, 8.5).
+_TIME = re.compile(r"(\d{4,6})(-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?(?:Z|\+00:00)( BC)?", re.ASCII)
+_FOREIGN = "is not from an earlier page"
+
+
+def _is_time(text: str) -> bool:
+    if text.removeprefix("-") == "infinity":
+        return True
+    if (found := _TIME.fullmatch(text)) is None:
+        return False
+    year, rest, _, before_christ = found.groups()
+    if not 0 < int(year) <= (4714 if before_christ else 294_276):
+        return False
+    # The calendar comes round every 400 years, and that is as far as Python's goes.
+    alike = 2000 + (1 - int(year) if before_christ else int(year)) % 400
+    try:
+        datetime.fromisoformat(f"{alike}{rest}")
+    except ValueError:
+        return False
+    return True
+
+
+def _read(text: Any) -> tuple[str, str]:
+    """The id, and where it stands."""
+    try:
+        decoded = base64.b64decode(text, altchars=b"-_", validate=True).decode()
+    except (ValueError, TypeError):
+        raise ValueError(_FOREIGN) from None
+    id, _, where = decoded.partition(" ")
+    if not UUID_TEXT.fullmatch(id):
+        raise ValueError(_FOREIGN)
+    return id, where
 
 
 def _place(text: Any) -> Place:
-    try:
-        id, _, time = base64.b64decode(text, altchars=b"-_", validate=True).decode().partition(" ")
-    except (ValueError, TypeError):
-        id = time = ""
-    if not _TIME.fullmatch(time) or not UUID_TEXT.fullmatch(id):
-        raise ValueError("is not from an earlier page")
+    id, time = _read(text)
+    if not _is_time(time):
+        raise ValueError(_FOREIGN)
     return Place(time, id)
 
 
 def _name_place(text: Any) -> NamePlace:
+    id, names = _read(text)
+    match _json(names):
+        case [str(last), str(first)] if "\0" not in last + first:
+            return NamePlace(last, first, id)
+    raise ValueError(_FOREIGN)
+
+
+def _json(text: str) -> Any:
     try:
-        decoded = base64.b64decode(text, altchars=b"-_", validate=True).decode()
-        id, _, names = decoded.partition(" ")
-        last, first = orjson.loads(names)
-    except (ValueError, TypeError):
-        raise ValueError("is not from an earlier page") from None
-    if not (isinstance(last, str) and isinstance(first, str) and UUID_TEXT.fullmatch(id)):
-        raise ValueError("is not from an earlier page")
-    return NamePlace(last, first, id)
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 Limit = Annotated[int, Field(ge=1, le=100)]

@@ -29,6 +29,7 @@ from hub.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+REQUEST_ID = "X-Request-Id"
 
 _STATUS: Mapping[type[HubError], int] = {
     Unparsable: 400,
@@ -93,12 +94,19 @@ def render(
     }
     if faults:
         told["errors"] = [_fault(fault) for fault in faults]
+    # What is refused now may be so no more a moment later, and a 404 could be kept unasked.
+    dressed = {"Cache-Control": "no-store", **marks(request_id), **(headers or {})}
     answer = web.Response(
-        status=status, body=orjson.dumps(told), content_type=MEDIA_TYPE, headers=headers
+        status=status, body=orjson.dumps(told), content_type=MEDIA_TYPE, headers=dressed
     )
     if answer.headers.get("Connection") == "close":
         answer.force_close()
     return answer
+
+
+def marks(request_id: str) -> dict[str, str]:
+    """The headers that every answer has, be it to a request or to bytes that were none."""
+    return {REQUEST_ID: request_id, "X-Content-Type-Options": "nosniff", "Server": "hub"}
 
 
 def from_aiohttp(error: web.HTTPException) -> Refused:

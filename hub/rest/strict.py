@@ -46,8 +46,13 @@ def _check(value: Any) -> None:
         elif isinstance(item, dict | list):
             if len(path) >= MAX_DEPTH:
                 raise Unparsable(f"The body is nested deeper than {MAX_DEPTH} levels.")
-            members = item.items() if isinstance(item, dict) else enumerate(item)
+            members = list(item.items() if isinstance(item, dict) else enumerate(item))
             left.extend((member, (*path, name)) for name, member in members)
+            faults += [
+                Fault(pointer(*path, name), "has a name with a NUL character in it")
+                for name, _ in members
+                if isinstance(name, str) and "\0" in name
+            ]
     if faults:
         raise Invalid("The body holds text that cannot be kept.", faults=faults)
 

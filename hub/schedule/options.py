@@ -35,9 +35,22 @@ if TYPE_CHECKING:
 MAX_FORECAST = 16 * 1024
 
 
+#: The largest number of a forecast, either way: what every reader of JSON holds to the unit.
+MAX_NUMBER = 1e15
+
+
 def _bounded(forecast: dict[str, Any]) -> dict[str, Any]:
     if len(orjson.dumps(forecast)) > MAX_FORECAST:
         raise ValueError(f"is longer than {MAX_FORECAST} bytes")
+    left: list[Any] = [forecast]
+    while left:
+        match left.pop():
+            case dict() as found:
+                left += found.values()
+            case list() as found:
+                left += found
+            case int() | float() as found if abs(found) > MAX_NUMBER:
+                raise ValueError("holds a number beyond 1e15, which not every reader can hold")
     return forecast
 
 
