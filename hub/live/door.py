@@ -59,7 +59,7 @@ class Door:
         )
         if answer.status_code != 101:
             raise _refused(answer.status_code, answer.body)
-        token = _bearer(request)
+        token = bearer(request)
         head = answer.serialize()
 
         def make(transport: asyncio.Transport) -> Socket:
@@ -69,12 +69,7 @@ class Door:
         return web.Response()
 
     def _open(self, transport: asyncio.Transport, head: bytes, token: str | None) -> Socket:
-        settings = self._gate.settings
-        raw = transport.get_extra_info("socket")
-        with suppress(OSError, AttributeError):
-            raw.setsockopt(os_socket.IPPROTO_TCP, os_socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)
-        high = settings.slow_after_bytes
-        transport.set_write_buffer_limits(high=high, low=high // 4)
+        tune(transport, self._gate)
         socket = Socket(transport, self._gate.parsers)
         transport.write(head)
         session = Session(self._gate, socket)
@@ -83,24 +78,38 @@ class Door:
         return socket
 
     def _judge(self, request: web.Request) -> None:
-        gate = self._gate
         if request.version < (1, 1):
             raise Refused(505, "WebSocket needs HTTP/1.1.")
-        if gate.draining:
-            raise Unavailable("The hub restarts.", retry_after=2)
-        if not gate.feed.healthy:
-            raise Unavailable("The hub cannot reach its database just now.", retry_after=2)
-        if len(gate.sessions) >= gate.settings.max_sockets:
-            raise Unavailable("The hub holds as many sockets as it may.", retry_after=10)
-        origin = request.headers.get(hdrs.ORIGIN)
-        if origin is not None and not self._is_ours(origin, request):
-            raise Refused(403, "This origin may not open sockets here.", code="origin")
+        judge(self._gate, request)
 
-    def _is_ours(self, origin: str, request: web.Request) -> bool:
-        if origin in self._gate.settings.origins:
-            return True
-        # A browser's own page: same host and port. The scheme may be a proxy's business.
-        return origin.partition("://")[2].lower() == request.host.lower()
+
+def judge(gate: Gate, request: web.Request) -> None:
+    """Whether one session more may be opened, for this origin. Raises Refused, Unavailable."""
+    if gate.draining:
+        raise Unavailable("The hub restarts.", retry_after=2)
+    if not gate.feed.healthy:
+        raise Unavailable("The hub cannot reach its database just now.", retry_after=2)
+    if len(gate.sessions) >= gate.settings.max_sockets:
+        raise Unavailable("The hub holds as many sockets as it may.", retry_after=10)
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is not None and not _is_ours(gate, origin, request):
+        raise Refused(403, "This origin may not open sockets here.", code="origin")
+
+
+def _is_ours(gate: Gate, origin: str, request: web.Request) -> bool:
+    if origin in gate.settings.origins:
+        return True
+    # A browser's own page: same host and port. The scheme may be a proxy's business.
+    return origin.partition("://")[2].lower() == request.host.lower()
+
+
+def tune(transport: asyncio.Transport, gate: Gate) -> None:
+    """When a peer is slow, and when it is gone."""
+    raw = transport.get_extra_info("socket")
+    with suppress(OSError, AttributeError):
+        raw.setsockopt(os_socket.IPPROTO_TCP, os_socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)
+    high = gate.settings.slow_after_bytes
+    transport.set_write_buffer_limits(high=high, low=high // 4)
 
 
 def _refused(status: int, body: bytes | bytearray | None) -> Refused:
@@ -109,7 +118,8 @@ def _refused(status: int, body: bytes | bytearray | None) -> Refused:
     return Refused(status, detail, headers=headers)
 
 
-def _bearer(request: web.Request) -> str | None:
+def bearer(request: web.Request) -> str | None:
+    """The token of ``Authorization: Bearer`` (RFC 6750, section 2.1); None if there is none."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 

@@ -21,6 +21,7 @@ from hub.identity.api_keys import Keyring
 from hub.identity.directory import Directory
 from hub.identity.tokens import Verifier
 from hub.live.socket import Parsers
+from hub.live.tickets import Tickets
 from hub.live.wheel import Wheel
 from hub.settings import Settings
 
@@ -50,6 +51,7 @@ class Gate:
     draining: bool = False
     wheel: Wheel = field(init=False)
     parsers: Parsers = field(init=False)
+    tickets: Tickets = field(default_factory=Tickets)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:

@@ -18,11 +18,11 @@ from pydantic import ValidationError
 from hub.errors import Forbidden, HubError, Unauthenticated
 from hub.fanout.judgement import Shown, conflate, framed
 from hub.fanout.views import View
+from hub.live.carrier import Carrier
 from hub.live.closing import Code
 from hub.live.gate import Gate
-from hub.live.socket import Socket
 from hub.live.watching import Watching, begin
-from hub.live.who import identify, today
+from hub.live.who import identify, redeem, today
 from hub.rules import wire
 from hub.rules.access import Principal, audience
 from hub.rules.cursor import Cursor
@@ -58,7 +58,7 @@ class Session:
         "watches",
     )
 
-    def __init__(self, gate: Gate, socket: Socket) -> None:
+    def __init__(self, gate: Gate, socket: Carrier) -> None:
         self.gate = gate
         self.socket = socket
         self.id = f"{next(_numbers):x}"
@@ -150,7 +150,16 @@ class Session:
         if not isinstance(message, wire.Hello):
             self.close(Code.MALFORMED, "the first message must be hello")
             return
-        self.begin(message.token)
+        if message.ticket is None:
+            assert message.token is not None
+            self.begin(message.token)
+            return
+        try:
+            who = redeem(self.gate, message.ticket)
+        except HubError as wrong:
+            self._refuse(wrong)
+            return
+        self.enter(who)
 
     def begin(self, token: str) -> None:
         """Judge a token and, if it holds, welcome; from ``hello`` or from the upgrade's header."""
@@ -162,8 +171,11 @@ class Session:
 
     async def _begin(self, token: str) -> None:
         who = await self._identify(token)
-        if who is None or self.socket.closing:
-            return
+        if who is not None and not self.socket.closing:
+            self.enter(who)
+
+    def enter(self, who: Principal) -> None:
+        """Welcome one whose credentials were just judged; then what was said meanwhile."""
         gate = self.gate
         gate.arriving.pop(self, None)
         self.principal = who
@@ -193,13 +205,18 @@ class Session:
         """The principal of a token, or None after closing with the verdict."""
         try:
             return await identify(self.gate, token)
-        except Unauthenticated as wrong:
-            self.close(Code.BAD_TOKEN, wrong.detail)
-        except Forbidden as wrong:
-            self.close(Code.FORBIDDEN, wrong.detail)
         except HubError as wrong:
-            self.close(Code.OVERLOADED, wrong.detail)
+            self._refuse(wrong)
         return None
+
+    def _refuse(self, wrong: HubError) -> None:
+        """Close, since nobody we know holds what was sent."""
+        if isinstance(wrong, Unauthenticated):
+            self.close(Code.BAD_TOKEN, wrong.detail)
+        elif isinstance(wrong, Forbidden):
+            self.close(Code.FORBIDDEN, wrong.detail)
+        else:
+            self.close(Code.OVERLOADED, wrong.detail)
 
     def rejudge(self) -> None:
         """The principal's row changed: rights as they are now, at once."""
@@ -322,6 +339,11 @@ class Session:
             self._begin_watch(watch, None, reason)
 
     # What the hub says.
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every watch is live and none is behind: good up to the cursor told next."""
+        return self.behind is None and all(watch.is_live for watch in self.watches.values())
 
     def push(self, frames: bytes, changes: int) -> None:
         """Frames of a batch, for views in which this session is live."""

@@ -73,6 +73,7 @@ class Socket(asyncio.Protocol):
     It has a parser while a message is on its way, and from the closing handshake on.
     """
 
+    answers = True
     __slots__ = ("_owed", "_parsers", "_parts", "_user", "_ws", "closing", "is_paused", "transport")
 
     def __init__(self, transport: asyncio.Transport, parsers: Parsers) -> None:

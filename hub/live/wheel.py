@@ -96,7 +96,7 @@ class Wheel:
             self._watch_expiry(session)
             # One that is behind has its cursor elsewhere, and is watched for not reading.
             if session.behind is None and not session.socket.closing:
-                session.awaits_pong = True
+                session.awaits_pong = session.socket.answers
                 asked.append(session)
         for session in asked:
             session.socket.write(wire.text_frame(head + str(session.sent).encode() + tail))

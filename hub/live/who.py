@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub.errors import Forbidden
+from hub.errors import Forbidden, Unauthenticated
 from hub.identity.api_keys import is_key
 from hub.live.gate import Gate
 from hub.rules.access import Principal
@@ -35,3 +35,17 @@ def today(gate: Gate, was: Principal) -> Principal | None:
     if person is None or person.sub != was.sub:
         return None
     return replace(was, role=person.role, name=person.name)
+
+
+def redeem(gate: Gate, ticket: str, *, spend: bool = True) -> Principal:
+    """Who that is by now, with the expiry of the token the ticket was made with.
+
+    Raises Unauthenticated; Forbidden if that user is gone or that key revoked.
+    """
+    was = (gate.tickets.spend if spend else gate.tickets.look)(ticket)
+    if was.expires is not None and was.expires <= gate.clock():
+        raise Unauthenticated("The token behind the ticket has expired.", code="token-expired")
+    now = today(gate, was)
+    if now is None:
+        raise Forbidden("Whoever made the ticket is gone or revoked.")
+    return now

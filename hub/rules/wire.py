@@ -12,7 +12,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from websockets.frames import Frame, Opcode
 
 SUBPROTOCOL = "hub.v1"
@@ -32,10 +39,17 @@ class Message(BaseModel):
 
 
 class Hello(Message):
-    """Who is asking: the first message on every socket."""
+    """Who is asking: the first message on every socket. Either a token or a one-time ticket."""
 
     type: Literal["hello"]
-    token: Annotated[str, Field(min_length=1)]
+    token: Annotated[str, Field(min_length=1)] | None = None
+    ticket: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> Hello:
+        if (self.token is None) == (self.ticket is None):
+            raise ValueError("needs either a token or a ticket")
+        return self
 
 
 class Watch(Message):
