@@ -23,6 +23,7 @@ from hub import live, rest
 from hub import web as pages
 from hub.db.pool import connect, open_pool
 from hub.errors import Unavailable
+from hub.fanout.calendar import Calendar
 from hub.fanout.delivery import Delivery
 from hub.fanout.pictures import Pictures
 from hub.fanout.views import Views
@@ -108,15 +109,17 @@ async def open_house(
         )
         stack.push_async_callback(verifier.close)
 
-        directory, keyring, views = Directory(), Keyring(pool), Views()
+        directory, keyring, calendar = Directory(), Keyring(pool), Calendar(settings.zone)
+        views = Views(calendar)
         delivery = Delivery(views, directory)
         clock = Clock(
             {
                 "events": lambda: retention.prune(pool, settings.retention_hours),
                 "idempotency keys": lambda: once.prune(pool),
-            }
+            },
+            settings.zone,
         )
-        feed = _feed(settings, delivery, (directory, keyring, clock), pace)
+        feed = _feed(settings, delivery, (directory, keyring, calendar, clock), pace)
         directory.follow(feed.turned)
         keyring.follow(feed.turned)
         pictures = Pictures(pool)

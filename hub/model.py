@@ -140,6 +140,24 @@ class RescheduleOption(Row):
     created_at: AwareDatetime | None
 
 
+class Rescheduling(Row):
+    """A row of ``reschedulings``: a flight that looks for a new time, as both its people watch it.
+
+    ``id`` is the booking's. ``deadline`` is null until times are on offer; ``…_submitted``: has
+    answered, be it that none of them works. ``options`` are the AI's favourites first.
+    """
+
+    id: UUID
+    student_id: UUID
+    instructor_id: UUID
+    scheduled_datetime: AwareDatetime
+    deadline: AwareDatetime | None
+    escalated_at: AwareDatetime | None
+    student_submitted: bool
+    instructor_submitted: bool
+    options: list[RescheduleOption]
+
+
 class PreferenceRanking(Row):
     """A row of ``preference_rankings``: what one person said of the options, and until when.
 

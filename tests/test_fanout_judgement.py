@@ -13,7 +13,8 @@ from hub.fanout.views import View
 from hub.identity.directory import Directory
 from hub.rules.access import Everyone, Person
 from hub.rules.event import Event
-from hub.rules.topics import TOPICS, NotificationFilter
+from hub.rules.filters import NotificationFilter
+from hub.rules.topics import TOPICS
 from hub.rules.wire import Item, change
 
 NOTIFICATIONS = TOPICS["notifications"]

@@ -19,8 +19,9 @@ from hub.identity.directory import Directory
 from hub.rules.access import Audience, Everyone, Person
 from hub.rules.cursor import Cursor, Snapshot
 from hub.rules.event import Batch, Event
+from hub.rules.filters import BookingFilter, NotificationFilter
 from hub.rules.rows import present
-from hub.rules.topics import TOPICS, BookingFilter, NotificationFilter, read_filter
+from hub.rules.topics import TOPICS, read_filter
 from hub.settings import Settings
 
 BOOKINGS, NOTIFICATIONS = TOPICS["bookings"], TOPICS["notifications"]

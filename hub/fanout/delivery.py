@@ -56,6 +56,7 @@ class Delivery:
 
     def restart(self, reason: str) -> None:
         """The stream broke off: whoever is here reads everything anew, with rights as they are now."""
+        self._views.slide()
         for sink in self._everyone():
             sink.rejudge()
             sink.restart(None, reason)
@@ -72,6 +73,7 @@ class Delivery:
         shown = Shown(self._directory)
         touched: dict[View, list[Item]] = {}
         self._rights(batch)
+        self._midnight(batch)
         for event in batch.events:
             for topic in by_entity(event.entity):
                 if event.op == "T":
@@ -87,6 +89,13 @@ class Delivery:
         for event in batch.events:
             if event.entity in _PRINCIPALS:
                 self._changed_principal(event)
+
+    def _midnight(self, batch: Batch) -> None:
+        """A new day, for those who watch today: other rows are before them now."""
+        if any(event.entity == "days" for event in batch.events):
+            moved = self._views.slide()
+            for sink in self._everyone() if moved else ():
+                sink.restart(moved, "window")
 
     def _changed_principal(self, event: Event) -> None:
         if event.op == "T":

@@ -14,44 +14,44 @@ import orjson
 from hub.fanout.views import View
 from hub.identity.directory import Directory
 from hub.rules.event import Event
-from hub.rules.rows import present, shows
+from hub.rules.topics import Topic
 from hub.rules.wire import Item, change, text_frame
 
 #: The largest change worth one frame: rows, and bytes of JSON.
 MOST_ITEMS = 1000
 MOST_BYTES = 1024 * 1024
-#: Members that follow from a column: who is told that one changed is told of the other.
-_DERIVED = {"student_id": "student_name", "instructor_id": "instructor_name"}
+#: What the renaming of somebody "changes" in the rows that show them (see the feed's reader).
+_NAMES = frozenset({"student_name", "instructor_name"})
 
 
 class Shown:
-    """Rows of one batch as JSON, each encoded once however many views show it."""
+    """Rows of one batch as JSON, each encoded once a topic however many views show it."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._encoded: dict[int, orjson.Fragment] = {}
+        self._encoded: dict[tuple[str, int], orjson.Fragment] = {}
 
-    def __call__(self, event: Event) -> orjson.Fragment:
-        known = self._encoded.get(id(event))
+    def __call__(self, topic: Topic, event: Event) -> orjson.Fragment:
+        """The event's row as the topic shows it."""
+        name = (topic.name, id(event))
+        known = self._encoded.get(name)
         if known is None:
             assert event.row is not None
-            row = dict(event.row)
-            if event.entity == "bookings":
-                row["student_name"] = self._directory.name(row["student_id"])
-                row["instructor_name"] = self._directory.name(row["instructor_id"])
-            known = orjson.Fragment(orjson.dumps(present(event.entity, row)))
-            self._encoded[id(event)] = known
+            named = topic.named(event.row, self._directory)
+            known = self._encoded[name] = orjson.Fragment(orjson.dumps(topic.show(named)))
         return known
 
 
-def _upsert(event: Event, shown: Shown, *, seen: bool) -> Item:
+def _upsert(view: View, event: Event, shown: Shown, *, seen: bool) -> Item | None:
     changed: tuple[str, ...] = ()
     if seen:
         # A column that is not shown may have changed, too: it is nobody's business here.
-        changed = tuple(filter(shows(event.entity).__contains__, event.changed))
-        changed += tuple(_DERIVED[column] for column in changed if column in _DERIVED)
+        changed = view.topic.changed(event.changed)
+        if not changed:
+            return None
     assert event.key is not None
-    return Item(event.xid, event.at, event.key, shown(event), changed)
+    late = bool(event.changed) and _NAMES.issuperset(event.changed)
+    return Item(event.xid, event.at, event.key, shown(view.topic, event), changed, late)
 
 
 def judge(view: View, event: Event, shown: Shown) -> Item | None:
@@ -59,7 +59,7 @@ def judge(view: View, event: Event, shown: Shown) -> Item | None:
     before, after = event.before, event.row
     seen = before is not None and view.matches(before)
     if after is not None and view.matches(after):
-        return _upsert(event, shown, seen=seen)
+        return _upsert(view, event, shown, seen=seen)
     if seen:
         assert event.key is not None
         return Item(event.xid, event.at, event.key, None)
@@ -89,7 +89,9 @@ def conflate(view: View, events: Iterable[Event], shown: Shown) -> list[Item] | 
         seen = before is not None and view.matches(before)
         if event.row is not None and view.matches(event.row):
             # Several changes were folded: which members changed since is not one event's to say.
-            items.append(_upsert(event, shown, seen=seen and first[key] is event))
+            item = _upsert(view, event, shown, seen=seen and first[key] is event)
+            if item is not None:
+                items.append(item)
         elif seen:
             items.append(Item(event.xid, event.at, key, None))
     return items

@@ -23,10 +23,17 @@ from hub.db.pool import reading
 from hub.db.queries import text
 from hub.errors import Invalid
 from hub.fanout.views import View
-from hub.rules.access import Person
+from hub.rules.access import At, Person
 from hub.rules.cursor import Snapshot, parse
-from hub.rules.rows import present
-from hub.rules.topics import BookingFilter, NotificationFilter
+from hub.rules.filters import (
+    BookingFilter,
+    DeviceFilter,
+    Filter,
+    FlightFilter,
+    NotificationFilter,
+    RescheduleFilter,
+)
+from hub.rules.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection, Pool
@@ -42,6 +49,8 @@ FEW = 2
 
 #: A topic, and whether its readers see only their own.
 _Queue = tuple[str, bool]
+#: What is read: a view, as it is to be judged now.
+Asked = tuple[View, Filter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class Pictures:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._asked: dict[_Queue, dict[View, asyncio.Future[Picture]]] = defaultdict(dict)
+        self._asked: dict[_Queue, dict[Asked, asyncio.Future[Picture]]] = defaultdict(dict)
         self._readers: dict[_Queue, asyncio.Task[None]] = {}
         #: Statements run, for metrics and tests.
         self.reads = 0
@@ -66,10 +75,11 @@ class Pictures:
         """The view's picture. Raises Invalid if it is too large, Unavailable if it cannot be had."""
         # Whoever sees everything does not keep those waiting who see their own.
         queue = (view.topic.name, isinstance(view.audience, Person))
-        waiting = self._asked[queue].get(view)
+        wanted = (view, view.window)
+        waiting = self._asked[queue].get(wanted)
         if waiting is None:
             waiting = asyncio.get_running_loop().create_future()
-            self._asked[queue][view] = waiting
+            self._asked[queue][wanted] = waiting
             if queue not in self._readers:
                 self._readers[queue] = asyncio.create_task(self._read_all(queue))
         # Shielded: one who loses patience must not take the picture from the others.
@@ -83,12 +93,13 @@ class Pictures:
         await asyncio.gather(*readers, return_exceptions=True)
 
     async def _read_all(self, queue: _Queue) -> None:
-        asked: dict[View, asyncio.Future[Picture]] = {}
+        asked: dict[Asked, asyncio.Future[Picture]] = {}
         topic, own = queue
         try:
             while waiting := self._asked[queue]:
                 asked = {
-                    view: waiting.pop(view) for view in list(waiting)[: TOGETHER if own else FEW]
+                    wanted: waiting.pop(wanted)
+                    for wanted in list(waiting)[: TOGETHER if own else FEW]
                 }
                 try:
                     await self._read(topic, asked)
@@ -101,35 +112,35 @@ class Pictures:
                     future.cancel()
 
     async def _one_by_one(
-        self, topic: str, asked: dict[View, asyncio.Future[Picture]], wrong: Exception
+        self, topic: str, asked: dict[Asked, asyncio.Future[Picture]], wrong: Exception
     ) -> None:
         """What failed together is tried apart, so that nobody fails for another's view.
 
         One's own rows are few: where many such views fail together, it is the database that fails.
         """
         apart = 1 < len(asked) <= FEW
-        for view, future in asked.items():
+        for wanted, future in asked.items():
             try:
                 if not apart:
                     raise wrong
-                await self._read(topic, {view: future})
+                await self._read(topic, {wanted: future})
             except Exception as failed:
                 if not future.done():
                     future.set_exception(failed)
                     future.exception()  # nobody may be left to hear it
 
-    async def _read(self, topic: str, asked: dict[View, asyncio.Future[Picture]]) -> None:
-        views = list(asked)
+    async def _read(self, topic: str, asked: dict[Asked, asyncio.Future[Picture]]) -> None:
+        wanted = list(asked)
         async with reading(self._pool) as conn:
             self.reads += 1
-            records = await _QUERIES[topic](conn, views)
+            records = await _QUERIES[topic](conn, wanted)
         snapshot = parse(records[0]["cursor"])
-        rows: list[list[str]] = [[] for _ in views]
+        rows: list[list[str]] = [[] for _ in wanted]
         for record in records:
             if record["row"] is not None:
                 rows[record["n"] - 1].append(record["row"])
-        for view, texts in zip(views, rows, strict=True):
-            future = asked[view]
+        for one, texts in zip(wanted, rows, strict=True):
+            future = asked[one]
             if future.done():
                 continue
             if len(texts) > MOST:
@@ -139,10 +150,10 @@ class Pictures:
                 # Nobody may be left to hear it.
                 future.exception()
             else:
-                future.set_result(Picture(snapshot, await _pages(view.topic.entity, texts)))
+                future.set_result(Picture(snapshot, await _pages(TOPICS[topic], texts)))
 
 
-async def _pages(entity: str, texts: Sequence[str]) -> tuple[bytes, ...]:
+async def _pages(topic: Topic, texts: Sequence[str]) -> tuple[bytes, ...]:
     pages = []
     page: list[dict[str, Any]] = []
     room = PAGE_BYTES
@@ -151,7 +162,7 @@ async def _pages(entity: str, texts: Sequence[str]) -> tuple[bytes, ...]:
             pages.append(orjson.dumps(page))
             page, room = [], PAGE_BYTES
             await asyncio.sleep(0)  # a large picture must not hold up the feed
-        page.append(present(entity, orjson.loads(row)))
+        page.append(topic.show(orjson.loads(row)))
         room -= len(row)
     return (*pages, orjson.dumps(page))
 
@@ -163,30 +174,77 @@ def _person(view: View) -> str | None:
     return view.audience.id if isinstance(view.audience, Person) else None
 
 
-async def _bookings(conn: Connection, views: Sequence[View]) -> Sequence[asyncpg.Record]:
-    within = [view.within for view in views]
-    filters = [given for given in within if isinstance(given, BookingFilter)]
+def _flights(wanted: Sequence[Asked]) -> tuple[list[Any], ...]:
+    """Since, until, airport and statuses of each, a column each."""
+    windows = [window for _, window in wanted if isinstance(window, FlightFilter)]
+    return (
+        [window.since or _EVER[0] for window in windows],
+        [window.until or _EVER[1] for window in windows],
+        [window.airport for window in windows],
+        [",".join(window.status) if window.status else None for window in windows],
+    )
+
+
+async def _bookings(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
+    windows = [window for _, window in wanted if isinstance(window, BookingFilter)]
+    since, until, airports, statuses = _flights(wanted)
     return await conn.fetch(
         text("picture_bookings"),
-        [_person(view) for view in views],
-        [given.since or _EVER[0] for given in filters],
-        [given.until or _EVER[1] for given in filters],
-        [given.student_id for given in filters],
-        [given.instructor_id for given in filters],
-        [given.aircraft_id for given in filters],
-        [given.airport for given in filters],
-        [",".join(given.status) if given.status else None for given in filters],
+        [_person(view) for view, _ in wanted],
+        since,
+        until,
+        [window.student_id for window in windows],
+        [window.instructor_id for window in windows],
+        [window.aircraft_id for window in windows],
+        airports,
+        statuses,
         MOST + 1,
     )
 
 
-async def _notifications(conn: Connection, views: Sequence[View]) -> Sequence[asyncpg.Record]:
+async def _board(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
+    seen_at = [
+        view.audience.airport if isinstance(view.audience, At) else None for view, _ in wanted
+    ]
+    since, until, airports, statuses = _flights(wanted)
+    return await conn.fetch(
+        text("picture_board"), since, until, seen_at, airports, statuses, MOST + 1
+    )
+
+
+async def _notifications(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
     return await conn.fetch(
         text("picture_notifications"),
-        [_person(view) for view in views],
-        [given.within.read for given in views if isinstance(given.within, NotificationFilter)],
+        [_person(view) for view, _ in wanted],
+        [window.read for _, window in wanted if isinstance(window, NotificationFilter)],
         MOST + 1,
     )
 
 
-_QUERIES = {"bookings": _bookings, "notifications": _notifications}
+async def _reschedule(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
+    windows = [window for _, window in wanted if isinstance(window, RescheduleFilter)]
+    return await conn.fetch(
+        text("picture_reschedule"),
+        [_person(view) for view, _ in wanted],
+        [window.booking_id for window in windows],
+        [window.escalated for window in windows],
+        MOST + 1,
+    )
+
+
+async def _devices(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
+    return await conn.fetch(
+        text("picture_devices"),
+        [_person(view) for view, _ in wanted],
+        [window.revoked for _, window in wanted if isinstance(window, DeviceFilter)],
+        MOST + 1,
+    )
+
+
+_QUERIES = {
+    "bookings": _bookings,
+    "board": _board,
+    "notifications": _notifications,
+    "reschedule": _reschedule,
+    "devices": _devices,
+}

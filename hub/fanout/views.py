@@ -11,9 +11,11 @@ from collections.abc import Collection, Iterator
 from itertools import count
 from typing import Protocol
 
+from hub.fanout.calendar import Calendar
 from hub.rules.access import Audience
 from hub.rules.event import Columns, Event
-from hub.rules.topics import Filter, Hook, Topic
+from hub.rules.filters import Filter
+from hub.rules.topics import Hook, Topic
 
 
 class Sink(Protocol):
@@ -32,20 +34,24 @@ class Sink(Protocol):
 class View:
     """One view. ``id`` is what ``live`` tells a client and ``change`` names."""
 
-    __slots__ = ("audience", "id", "live", "members", "topic", "within")
+    __slots__ = ("audience", "id", "live", "members", "topic", "window", "within")
 
-    def __init__(self, id: str, topic: Topic, audience: Audience, within: Filter) -> None:
+    def __init__(
+        self, id: str, topic: Topic, audience: Audience, within: Filter, window: Filter | None = None
+    ) -> None:
         self.id = id
         self.topic = topic
         self.audience = audience
         self.within = within
+        #: The filter as it is to be judged now: ``within`` itself unless it slides.
+        self.window = window or within
         self.live: set[Sink] = set()
         #: How many watches it has, live or on their way.
         self.members = 0
 
     def matches(self, row: Columns) -> bool:
         """Whether this view shows the row."""
-        return self.topic.matches(row, self.audience, self.within)
+        return self.topic.matches(row, self.audience, self.window)
 
     @property
     def hook(self) -> Hook:
@@ -54,9 +60,10 @@ class View:
 
 
 class Views:
-    """All views of this node."""
+    """All views of this node. ``calendar`` says what day it is for those that slide."""
 
-    def __init__(self) -> None:
+    def __init__(self, calendar: Calendar | None = None) -> None:
+        self._calendar = calendar or Calendar()
         self._by_name: dict[tuple[str, Audience, Filter], View] = {}
         #: Tuples: most hooks have one view, and a set would cost four times as much.
         self._by_hook: dict[Hook, tuple[View, ...]] = {}
@@ -73,10 +80,23 @@ class Views:
         name = (topic.name, audience, within)
         view = self._by_name.get(name)
         if view is None:
-            view = self._by_name[name] = View(f"v{next(self._numbers)}", topic, audience, within)
+            window = within.at(self._calendar.midnight)
+            view = View(f"v{next(self._numbers)}", topic, audience, within, window)
+            self._by_name[name] = view
             self._by_hook[view.hook] = (*self._by_hook.get(view.hook, ()), view)
         view.members += 1
         return view
+
+    def slide(self) -> set[View]:
+        """Judge by today's days from here on; the views whose window that moved, to be read anew."""
+        moved = set()
+        for view in self._by_name.values():
+            if view.within.slides:
+                window = view.within.at(self._calendar.midnight)
+                if window != view.window:
+                    view.window = window
+                    moved.add(view)
+        return moved
 
     def leave(self, view: View) -> None:
         """Undo one :meth:`join`; with the last watch the view goes."""

@@ -17,6 +17,7 @@ import asyncpg
 from hub.db.queries import text
 from hub.errors import Unavailable
 from hub.model import Role
+from hub.rules.board import short
 from hub.rules.event import Columns, Event
 
 #: How long to wait for the feed before saying that nobody has this sub, seconds.
@@ -98,6 +99,11 @@ class Directory:
         """The name to show for an id."""
         person = self._by_id.get(id)
         return person.name if person is not None else _UNKNOWN
+
+    def short(self, id: str) -> str:
+        """First name and initial, for the board."""
+        person = self._by_id.get(id)
+        return short(person.first_name, person.last_name) if person is not None else _UNKNOWN
 
     async def find(self, sub: str) -> Person | None:
         """The person with this sub; before saying no, look at what was committed just now.

@@ -16,6 +16,7 @@ import structlog
 
 from hub.errors import HubError, Unavailable
 from hub.fanout.judgement import Shown, conflate, framed
+from hub.fanout.resuming import unlike
 from hub.fanout.views import View
 from hub.feed import Gone
 from hub.rules import wire
@@ -85,20 +86,14 @@ async def _resume(session: Session, watch: Watching, text: str) -> None:
         except Unavailable:
             await patience.wait()
     await _drained(session)
-    if _was_rejudged(session, cursor.snapshot):
-        raise Gone("rights")
+    missed = feed.since(cursor.snapshot) or ()
+    if (
+        session.principal is not None
+        and (why := unlike(watch.view, session.principal, missed)) is not None
+    ):
+        raise Gone(why)
     if not _live(session, watch, cursor.snapshot, resumed=True):
         raise Gone("distance")
-
-
-def _was_rejudged(session: Session, since: Snapshot) -> bool:
-    """Whether the user's role changed since: what the client kept is another role's picture."""
-    who = session.principal
-    return who is not None and any(
-        event.entity == "users"
-        and (event.key is None or (event.key == who.id and "role" in event.changed))
-        for event in session.gate.feed.since(since) or ()
-    )
 
 
 class _Patience:

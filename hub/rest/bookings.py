@@ -12,7 +12,7 @@ from hub.model import Booking
 from hub.rest import paging
 from hub.rest.asked import JSON, MERGE_PATCH
 from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
-from hub.rules.topics import BookingFilter
+from hub.rules.filters import BookingFilter
 from hub.schedule import bookings
 from hub.schedule.drafts import BookingDraft, BookingPatch
 from hub.schedule.fields import Id, Moment

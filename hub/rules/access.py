@@ -54,17 +54,40 @@ class Person:
     id: str
 
 
-Audience = Everyone | Person
+@dataclass(frozen=True, slots=True)
+class At:
+    """The audience of a screen that shows one airport's flights."""
+
+    airport: str
+
+
+Audience = Everyone | Person | At
+
+#: The scope by which an integration sees a topic; the others are none of its business.
+_SCOPED = {"bookings": "bookings:read", "board": "bookings:read", "reschedule": "preferences:read"}
 
 
 def audience(who: Principal, topic: str) -> Audience | None:
     """As which class of readers ``who`` sees ``topic``; None if not at all."""
-    if who.kind == "integration":
-        return Everyone() if topic == "bookings" and "bookings:read" in who.scopes else None
-    if who.kind != "user" or who.role is None:
-        return None
-    if topic == "bookings":
-        return Everyone() if who.role == "ADMIN" else Person(who.id)
+    match who.kind:
+        case "integration":
+            return Everyone() if _SCOPED.get(topic) in who.scopes else None
+        case "device":
+            return _of_device(who, topic)
+        case "user" if who.role is not None:
+            return _of_user(who, topic)
+    return None
+
+
+def _of_device(who: Principal, topic: str) -> Audience | None:
+    if topic == "board":
+        return At(who.airport) if who.airport is not None else Everyone()
+    return Person(who.id) if topic == "devices" else None
+
+
+def _of_user(who: Principal, topic: str) -> Audience | None:
     if topic == "notifications":
         return Person(who.id)
-    return None
+    if who.role == "ADMIN":
+        return Everyone()
+    return Person(who.id) if topic in ("bookings", "reschedule") else None

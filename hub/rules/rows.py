@@ -24,6 +24,7 @@ _SHOWN: dict[str, tuple[str, ...]] = {
     "availability_overrides": tuple(model.AvailabilityOverride.model_fields),
     "reschedule_options": tuple(model.RescheduleOption.model_fields),
     "preference_rankings": tuple(model.PreferenceRanking.model_fields),
+    "reschedulings": tuple(model.Rescheduling.model_fields),
 }
 _OF_DEVICES = frozenset({"created_at", "paired_at", "identify_at", "reload_at", "revoked_at"})
 _TIMES: dict[str, frozenset[str]] = {
@@ -40,6 +41,7 @@ _TIMES: dict[str, frozenset[str]] = {
     "availability_overrides": frozenset({"created_at"}),
     "reschedule_options": frozenset({"suggested_datetime", "created_at"}),
     "preference_rankings": frozenset({"deadline", "submitted_at", "created_at"}),
+    "reschedulings": frozenset({"scheduled_datetime", "deadline", "escalated_at"}),
 }
 #: Times of day, by the school's clock.
 _CLOCKS: dict[str, tuple[str, ...]] = {

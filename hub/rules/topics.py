@@ -1,128 +1,43 @@
-"""What can be watched: topics, their filters, and the judgement of one row.
+"""What can be watched: each topic's table, whose rows are whose, and how a row is shown.
 
-Each topic names the table it shows, the filter it takes and where a view of it hangs in the
-fan-out's index. Pure: a view is judged from a row and an audience, nothing else.
-Invariant: ``matches`` says for one row what the topic's picture query says in SQL.
+Each topic also says where a view of it hangs in the fan-out's index. Pure: a view is judged from a
+row and an audience, nothing else. Invariant: what a topic finds, judges and shows of one row is
+what its picture query finds, judges and shows in SQL.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Iterator
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal
-from uuid import UUID
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, Protocol
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
-
-from hub.model import BookingStatus
-from hub.rules.access import Audience, Everyone
+from hub.rules import board
+from hub.rules.access import At, Audience, Everyone, Person
 from hub.rules.event import Columns
-from hub.rules.rows import moment
+from hub.rules.filters import (
+    BoardFilter,
+    BookingFilter,
+    DeviceFilter,
+    Filter,
+    FlightFilter,
+    NotificationFilter,
+    RescheduleFilter,
+    shared,
+)
+from hub.rules.rows import present, shows, zulu
 
 #: Where a view hangs: a topic and, if it is bound to one, a field's name and value.
 Hook = tuple[Hashable, ...]
-#: What a moment begins with; a bare number would be taken for unix seconds.
-_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+class Names(Protocol):
+    """Whoever knows what people are called."""
 
+    def name(self, id: str) -> str:
+        """First and last name."""
 
-def _utc(given: datetime) -> datetime:
-    try:
-        return given.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("out of range") from None
-
-
-def _text(given: object) -> object:
-    if not isinstance(given, str) or _DATE.match(given) is None:
-        raise ValueError("is not an RFC 3339 time such as 2030-01-31T15:00:00Z")
-    return given
-
-
-#: A moment with an offset, held in UTC, so that equal moments make equal filters.
-Instant = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^\x00]*$")]
-Statuses = Annotated[
-    tuple[BookingStatus, ...],
-    BeforeValidator(_as_list),
-    AfterValidator(lambda given: tuple(sorted(set(given)))),
-    Field(min_length=1, max_length=16),
-]
-
-
-class Filter(BaseModel):
-    """What narrows a topic. Hashable, so that equal filters are one view."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    def matches(self, row: Columns) -> bool:
-        """Whether the row is inside the filter."""
-        raise NotImplementedError
-
-
-class BookingFilter(Filter):
-    """``from`` is inclusive, ``until`` (``to`` on the wire) exclusive; ``airport`` is either end."""
-
-    since: Instant | None = Field(None, alias="from")
-    until: Instant | None = Field(None, alias="to")
-    student_id: UUID | None = None
-    instructor_id: UUID | None = None
-    aircraft_id: Text | None = None
-    airport: (
-        Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=r"^[^\x00]*$")] | None
-    ) = None
-    status: Statuses | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> BookingFilter:
-        if self.since is not None and self.until is not None and self.since >= self.until:
-            raise ValueError("'from' must be before 'to'")
-        return self
-
-    def matches(self, row: Columns) -> bool:
-        if self.status is not None and row["status"] not in self.status:
-            return False
-        if self.student_id is not None and row["student_id"] != str(self.student_id):
-            return False
-        if self.instructor_id is not None and row["instructor_id"] != str(self.instructor_id):
-            return False
-        if self.aircraft_id is not None and row["aircraft_id"] != self.aircraft_id:
-            return False
-        if self.airport is not None and self.airport not in (
-            row["departure_airport"],
-            row["arrival_airport"],
-        ):
-            return False
-        if self.since is not None or self.until is not None:
-            when = moment(row["scheduled_datetime"])
-            if self.since is not None and when < self.since:
-                return False
-            if self.until is not None and when >= self.until:
-                return False
-        return True
-
-
-class NotificationFilter(Filter):
-    """``read`` true or false narrows to the one or the other."""
-
-    read: bool | None = None
-
-    def matches(self, row: Columns) -> bool:
-        return self.read is None or row["read"] is self.read
+    def short(self, id: str) -> str:
+        """First name and initial."""
 
 
 class Topic:
@@ -131,20 +46,23 @@ class Topic:
     name: ClassVar[str]
     entity: ClassVar[str]
     filter: ClassVar[type[Filter]]
-    #: The columns that name the people who own a row.
+    #: The columns that name whom a row belongs to.
     owners: ClassVar[tuple[str, ...]]
+
+    # Judging.
 
     def matches(self, row: Columns, audience: Audience, within: Filter) -> bool:
         """Whether a reader of that class, with that filter, has this row before them."""
-        if not isinstance(audience, Everyone) and all(
-            row[column] != audience.id for column in self.owners
-        ):
-            return False
+        match audience:
+            case Person(id=who) if all(row[column] != who for column in self.owners):
+                return False
+            case At(airport=airport) if not _touches(row, airport):
+                return False
         return within.matches(row)
 
     def hook(self, audience: Audience, within: Filter) -> Hook:
         """The one place in the index where a view hangs: the narrowest that finds all its events."""
-        if not isinstance(audience, Everyone):
+        if isinstance(audience, Person):
             return (self.name, "person", audience.id)
         return (self.name,)
 
@@ -154,6 +72,25 @@ class Topic:
         for column in self.owners:
             yield (self.name, "person", row[column])
 
+    # Showing.
+
+    def named(self, row: Columns, names: Names) -> Mapping[str, Any]:
+        """The row as an event tells it, with what is shown of its people: what a picture reads."""
+        return row
+
+    def show(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A named row as clients see it."""
+        return present(self.entity, row)
+
+    def changed(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """The members shown that a change of these columns changes."""
+        shown = shows(self.entity)
+        return tuple(column for column in columns if column in shown)
+
+
+def _touches(row: Columns, airport: str) -> bool:
+    return airport in (row["departure_airport"], row["arrival_airport"])
+
 
 class Bookings(Topic):
     """The schedule: one's own flights, or all of them for an admin."""
@@ -162,6 +99,7 @@ class Bookings(Topic):
     entity = "bookings"
     filter = BookingFilter
     owners = ("student_id", "instructor_id")
+    _NAMES: ClassVar = {"student_id": "student_name", "instructor_id": "instructor_name"}
 
     def hook(self, audience: Audience, within: Filter) -> Hook:
         assert isinstance(within, BookingFilter)
@@ -182,6 +120,45 @@ class Bookings(Topic):
         yield (self.name, "airport", row["departure_airport"])
         yield (self.name, "airport", row["arrival_airport"])
 
+    def named(self, row: Columns, names: Names) -> Mapping[str, Any]:
+        return {**row, **{name: names.name(row[id]) for id, name in self._NAMES.items()}}
+
+    def changed(self, columns: Iterable[str]) -> tuple[str, ...]:
+        own = super().changed(columns)
+        return own + tuple(self._NAMES[column] for column in own if column in self._NAMES)
+
+
+class Board(Topic):
+    """The wall's: every flight, masked; what a screen at one airport shows touches that airport."""
+
+    name = "board"
+    entity = "bookings"
+    filter = BoardFilter
+    owners = ()
+
+    def hook(self, audience: Audience, within: Filter) -> Hook:
+        assert isinstance(within, FlightFilter)
+        airport = audience.airport if isinstance(audience, At) else within.airport
+        return (self.name,) if airport is None else (self.name, "airport", airport)
+
+    def hooks(self, row: Columns) -> Iterator[Hook]:
+        yield (self.name,)
+        yield (self.name, "airport", row["departure_airport"])
+        yield (self.name, "airport", row["arrival_airport"])
+
+    def named(self, row: Columns, names: Names) -> Mapping[str, Any]:
+        return {
+            **row,
+            "pilot": names.short(row["student_id"]),
+            "instructor": names.short(row["instructor_id"]),
+        }
+
+    def show(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return board.masked(row, row["pilot"], row["instructor"])
+
+    def changed(self, columns: Iterable[str]) -> tuple[str, ...]:
+        return board.changed(columns)
+
 
 class Notifications(Topic):
     """One's own notifications."""
@@ -192,21 +169,58 @@ class Notifications(Topic):
     owners = ("user_id",)
 
 
-TOPICS: dict[str, Topic] = {topic.name: topic for topic in (Bookings(), Notifications())}
-TopicName = Literal["bookings", "notifications"]
+class Reschedule(Topic):
+    """Flights that look for a new time: what is on offer, until when, and who has answered."""
+
+    name = "reschedule"
+    entity = "reschedulings"
+    filter = RescheduleFilter
+    owners = ("student_id", "instructor_id")
+
+    def show(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        shown = super().show(row)
+        shown["options"] = [present("reschedule_options", option) for option in row["options"]]
+        return shown
+
+
+class Devices(Topic):
+    """Kiosks: an admin's business, and each one's own row its own."""
+
+    name = "devices"
+    entity = "devices"
+    filter = DeviceFilter
+    owners = ("id",)
+    # Who paired it is a person's id, which no kiosk's frame may hold; when it was last seen, the feed
+    # does not tell.
+    _TIMES = ("created_at", "paired_at", "identify_at", "reload_at", "revoked_at")
+    _SHOWN = ("id", "name", "airport", *_TIMES)
+
+    def show(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        shown = {member: row[member] for member in self._SHOWN}
+        for member in self._TIMES:
+            if shown[member] is not None:
+                shown[member] = zulu(shown[member])
+        return shown
+
+    def changed(self, columns: Iterable[str]) -> tuple[str, ...]:
+        return tuple(column for column in columns if column in self._SHOWN)
+
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic for topic in (Bookings(), Notifications(), Reschedule(), Board(), Devices())
+}
+TopicName = Literal["bookings", "notifications", "reschedule", "board", "devices"]
+
+_BY_ENTITY: defaultdict[str, list[Topic]] = defaultdict(list)
+for _topic in TOPICS.values():
+    _BY_ENTITY[_topic.entity].append(_topic)
 
 
 def by_entity(entity: str) -> list[Topic]:
     """The topics that show a table's rows."""
-    return [topic for topic in TOPICS.values() if topic.entity == entity]
+    return _BY_ENTITY.get(entity, [])
 
 
 def read_filter(topic: Topic, given: dict[str, Any] | None) -> Filter:
     """Parse a filter. Raises pydantic.ValidationError, whose locations name the members."""
-    return _shared(topic.filter.model_validate(given or {}))
-
-
-@lru_cache(maxsize=1024)
-def _shared(within: Filter) -> Filter:
-    """One object for equal filters: it is half a kilobyte, and most readers ask for the same."""
-    return within
+    return shared(topic.filter.model_validate(given or {}))

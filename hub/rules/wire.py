@@ -24,8 +24,6 @@ from websockets.frames import Frame, Opcode
 
 SUBPROTOCOL = "hub.v1"
 
-#: Members that follow from a person's row, not from the row they are shown in.
-_NAMES = frozenset({"student_name", "instructor_name"})
 #: Faults told at once: a client can send many, and what it is told should not outgrow that.
 _MOST_FAULTS = 10
 
@@ -138,13 +136,17 @@ def now_z(unix: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row's fate in a view. ``row`` is encoded JSON, shared by every view that shows it alike."""
+    """One row's fate in a view. ``row`` is encoded JSON, shared by every view that shows it alike.
+
+    ``late``: it was read anew for another row's sake, as it is at the end, wherever it stands.
+    """
 
     tx: int
     at: str
     key: str
     row: orjson.Fragment | None
     changed: Sequence[str] = ()
+    late: bool = False
 
 
 def change(view: str, cursor: str, items: Iterable[Item], *, watch: str | None = None) -> bytes:
@@ -157,10 +159,9 @@ def change(view: str, cursor: str, items: Iterable[Item], *, watch: str | None =
         group = transactions.get(item.tx)
         if group is None:
             group = transactions[item.tx] = {"tx": str(item.tx), "at": item.at, "items": []}
-        elif not (item.changed and _NAMES.issuperset(item.changed)):
+        elif not item.late:
             # Groups stand in the order in which they ended: whoever changes a row that another
-            # transaction has changed does so only once that one has committed. (Rows read anew
-            # because of a name are as they are at the end, wherever they stand.)
+            # transaction has changed does so only once that one has committed.
             transactions[item.tx] = transactions.pop(item.tx)
         if item.row is None:
             shown: dict[str, Any] = {"op": "remove", "key": item.key}

@@ -17,9 +17,9 @@ import orjson
 from hub.db.pool import Write, reading, writing
 from hub.errors import Conflict, Fault, HubError, Invalid, NotFound, Unavailable
 from hub.rules.access import Principal
+from hub.rules.filters import BookingFilter
 from hub.rules.rows import present, zulu
 from hub.rules.status import MOVES, may_move
-from hub.rules.topics import BookingFilter
 from hub.schedule import once, rights
 from hub.schedule.drafts import BookingDraft, BookingPatch
 from hub.schedule.once import Key, Written

@@ -15,8 +15,9 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
@@ -26,6 +27,7 @@ from hub.errors import HubError
 from hub.rules.deadline import Awaited, due_in, is_over, needs_reminder
 from hub.rules.event import Event
 from hub.rules.rows import moment, present
+from hub.rules.window import Day, begins
 from hub.schedule.reading import Shown
 from hub.schedule.rescheduling import Offer, escalate, offer_of, settle
 from hub.schedule.statements import run, value
@@ -53,10 +55,14 @@ Chore = Callable[[], Awaitable[int]]
 
 
 class Clock:
-    """A feed's Replica, and one task. ``chores`` clean up and answer how many rows went, by name."""
+    """A feed's Replica, and one task. ``chores`` clean up and answer how many rows went, by name.
 
-    def __init__(self, chores: Mapping[str, Chore]) -> None:
+    ``zone`` is the school's clock, by which days begin.
+    """
+
+    def __init__(self, chores: Mapping[str, Chore], zone: ZoneInfo | None = None) -> None:
         self._chores = chores
+        self._zone = zone or ZoneInfo("UTC")
         self._woken = asyncio.Event()
         #: Until when it sleeps, as the database's time in a row's own spelling.
         self._until = _EVER
@@ -71,6 +77,8 @@ class Clock:
 
     def apply(self, event: Event) -> None:
         """Wake up if the change may bring something sooner than what is slept for."""
+        if event.entity == "days" and event.op != "I":
+            self._woken.set()  # whoever takes today away gets it back
         if event.row is None:
             return
         if event.entity == "preference_rankings":
@@ -116,8 +124,14 @@ class Clock:
         ahead = timedelta(seconds=EVERY)
         async with reading(pool) as conn:
             look = await run(conn, "clock_look", ahead=ahead)
+            last = await value(conn, "day_last")
         now = moment(look["now"])
         sleep, stuck, did = ahead, False, False
+        today = now.astimezone(self._zone).date()
+        if begins(today, last):
+            did = await self._done(self._begin, pool, today)
+            stuck = not did
+        sleep = min(sleep, Day(1).begins(today, self._zone) - now)
         for id, offer in _offers(look["offers"]).items():
             if (wait := due_in(offer, now)) > timedelta(0):
                 sleep = min(sleep, wait)
@@ -171,6 +185,11 @@ class Clock:
                 return False
             count: int = await value(write.conn, "clock_complete", most=_TOGETHER)
         return count > 0
+
+    async def _begin(self, pool: Pool, today: date) -> bool:
+        async with writing(pool, None) as write:
+            await run(write.conn, "day_begin", day=today)
+        return True
 
     async def _clean(self) -> None:
         for name, chore in self._chores.items():

@@ -13,7 +13,7 @@ import orjson
 
 from hub.db.pool import reading
 from hub.errors import Forbidden, NotFound
-from hub.rules.access import Audience, Everyone, Principal, audience
+from hub.rules.access import At, Audience, Person, Principal, audience
 from hub.rules.rows import present
 from hub.schedule.statements import run
 
@@ -62,7 +62,8 @@ def audience_of(who: Principal, topic: str) -> Audience:
 
 def person(whose: Audience) -> str | None:
     """The one whom rows must name to be seen, as the statements take it: None for everyone's."""
-    return None if isinstance(whose, Everyone) else whose.id
+    assert not isinstance(whose, At), "a screen reads the board alone"
+    return whose.id if isinstance(whose, Person) else None
 
 
 async def read_one(pool: Pool, query: str, entity: str, **given: Any) -> One:

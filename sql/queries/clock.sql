@@ -32,3 +32,13 @@ WITH landed AS (
     UPDATE bookings AS b SET status = 'COMPLETED' FROM landed WHERE b.id = landed.id RETURNING b.id
 )
 SELECT count(*) FROM completed;
+
+-- name: day_last$
+SELECT max(day) FROM days;
+
+-- name: day_begin(day)!
+-- Days of a clock that went wrong go; so do those that nobody's cursor can be from any more.
+WITH wrong AS (
+    DELETE FROM days WHERE day > :day::date OR day < :day::date - 30
+)
+INSERT INTO days (day) VALUES (:day::date) ON CONFLICT (day) DO NOTHING;

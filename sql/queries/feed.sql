@@ -18,7 +18,7 @@ SELECT bool_and((SELECT count(*) FROM pg_trigger
                   WHERE tgrelid = to_regclass(watched) AND tgenabled <> 'D'
                     AND tgname IN ('hub_insert', 'hub_update', 'hub_delete', 'hub_truncate')) = 4)
   FROM unnest(ARRAY['users', 'bookings', 'notifications', 'reschedule_options',
-                    'preference_rankings', 'api_keys']) AS watched;
+                    'preference_rankings', 'api_keys', 'devices', 'reschedulings', 'days']) AS watched;
 
 -- name: feed_two_phase$
 -- A transaction that has called NOTIFY cannot be prepared (manual, PREPARE TRANSACTION).
@@ -132,3 +132,6 @@ SELECT pg_try_advisory_xact_lock(7527030299283516526);
 
 -- name: directory_people
 SELECT id::text AS id, cognito_user_id, role, first_name, last_name FROM users;
+
+-- name: days
+SELECT id::text AS id, day FROM days;

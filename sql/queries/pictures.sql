@@ -38,3 +38,55 @@ SELECT pg_current_snapshot()::text AS cursor, v.n, b.row
         ORDER BY p.created_at DESC, p.id
         LIMIT :most::int) AS b ON true
  ORDER BY v.n;
+
+-- name: picture_board
+-- Masked: no surname, no person's id. "screen" is the one airport that the reader's kiosk hangs at.
+SELECT pg_current_snapshot()::text AS cursor, v.n, b.row
+  FROM unnest(:since::timestamptz[], :until::timestamptz[], :screens::text[], :airports::text[], :statuses::text[])
+       WITH ORDINALITY AS v (since, until, screen, airport, statuses, n)
+  LEFT JOIN LATERAL (
+       SELECT jsonb_build_object(
+                  'id', p.id, 'scheduled_datetime', p.scheduled_datetime, 'duration_minutes', p.duration_minutes,
+                  'aircraft_id', p.aircraft_id, 'departure_airport', p.departure_airport,
+                  'arrival_airport', p.arrival_airport, 'status', p.status,
+                  'rescheduled_to_datetime', p.rescheduled_to_datetime,
+                  'pilot', CASE WHEN s.last_name = '' THEN s.first_name
+                                ELSE trim(s.first_name || ' ' || left(s.last_name, 1) || '.') END,
+                  'instructor', CASE WHEN i.last_name = '' THEN i.first_name
+                                     ELSE trim(i.first_name || ' ' || left(i.last_name, 1) || '.') END)::text AS row
+         FROM bookings AS p
+         JOIN users AS s ON s.id = p.student_id
+         JOIN users AS i ON i.id = p.instructor_id
+        WHERE p.scheduled_datetime >= v.since AND (p.scheduled_datetime < v.until OR v.until = 'infinity')
+          AND (v.screen IS NULL OR v.screen IN (p.departure_airport, p.arrival_airport))
+          AND (v.airport IS NULL OR v.airport IN (p.departure_airport, p.arrival_airport))
+          AND (v.statuses IS NULL OR p.status = ANY (string_to_array(v.statuses, ',')))
+        ORDER BY p.scheduled_datetime, p.id
+        LIMIT :most::int) AS b ON true
+ ORDER BY v.n;
+
+-- name: picture_reschedule
+SELECT pg_current_snapshot()::text AS cursor, v.n, b.row
+  FROM unnest(:people::uuid[], :bookings::uuid[], :escalated::boolean[]) WITH ORDINALITY
+       AS v (person, booking, escalated, n)
+  LEFT JOIN LATERAL (
+       SELECT to_jsonb(p)::text AS row
+         FROM reschedulings AS p
+        WHERE (v.person IS NULL OR p.student_id = v.person OR p.instructor_id = v.person)
+          AND (v.booking IS NULL OR p.id = v.booking)
+          AND (v.escalated IS NULL OR (p.escalated_at IS NOT NULL) = v.escalated)
+        ORDER BY p.deadline, p.id
+        LIMIT :most::int) AS b ON true
+ ORDER BY v.n;
+
+-- name: picture_devices
+SELECT pg_current_snapshot()::text AS cursor, v.n, b.row
+  FROM unnest(:people::uuid[], :revoked::boolean[]) WITH ORDINALITY AS v (own, revoked, n)
+  LEFT JOIN LATERAL (
+       SELECT (to_jsonb(p) - 'hash')::text AS row
+         FROM devices AS p
+        WHERE (v.own IS NULL OR p.id = v.own)
+          AND (v.revoked IS NULL OR (p.revoked_at IS NOT NULL) = v.revoked)
+        ORDER BY p.created_at, p.id
+        LIMIT :most::int) AS b ON true
+ ORDER BY v.n;

@@ -1,0 +1,48 @@
+"""Days that slide: ``today`` and its neighbours, by the school's clock.
+
+A filter may be bound by a day's word instead of a moment; which moment that is depends on what day
+the school has, which this room is told and never asks. Pure. Invariant: a day begins at midnight by
+the school's clock, whatever daylight saving does with that midnight.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+_WORD = re.compile(r"(yesterday|today|tomorrow)(?:([+-])([0-9]{1,3}))?", re.ASCII)
+_NEAR = {"yesterday": -1, "today": 0, "tomorrow": 1}
+#: What a word looks like, for documents.
+PATTERN = r"^(yesterday|today|tomorrow)([+-][0-9]{1,3})?$"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Day:
+    """The beginning of the day that is ``offset`` days from the school's today."""
+
+    offset: int
+
+    def begins(self, today: date, zone: ZoneInfo) -> datetime:
+        """That midnight, in UTC. Where the clock skips it, the moment at which it does."""
+        day = today + timedelta(days=self.offset)
+        return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def day(word: str) -> Day | None:
+    """Read ``today``, ``tomorrow+3``, ``yesterday-1``; None for anything else."""
+    found = _WORD.fullmatch(word)
+    if found is None:
+        return None
+    far = int(found[3] or 0)
+    return Day(_NEAR[found[1]] + (-far if found[2] == "-" else far))
+
+
+def begins(today: date, last: date | None) -> bool:
+    """Whether ``today`` is to be written, ``last`` being the last day that was.
+
+    Not if that is tomorrow's: another node's clock is a little ahead. A day further off was some
+    clock's mistake.
+    """
+    return last is None or last < today or last > today + timedelta(days=1)
