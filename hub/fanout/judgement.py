@@ -47,7 +47,7 @@ def _upsert(view: View, event: Event, shown: Shown, *, seen: bool) -> Item | Non
     if seen:
         # A column that is not shown may have changed, too: it is nobody's business here.
         changed = view.topic.changed(event.changed)
-        if not changed:
+        if not changed and view.topic.masks:
             return None
     assert event.key is not None
     late = bool(event.changed) and _NAMES.issuperset(event.changed)

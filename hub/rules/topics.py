@@ -48,6 +48,8 @@ class Topic:
     filter: ClassVar[type[Filter]]
     #: The columns that name whom a row belongs to.
     owners: ClassVar[tuple[str, ...]]
+    #: Whether a row may change without what is shown of it changing: then nothing is told.
+    masks: ClassVar[bool] = False
 
     # Judging.
 
@@ -135,6 +137,7 @@ class Board(Topic):
     entity = "bookings"
     filter = BoardFilter
     owners = ()
+    masks = True
 
     def hook(self, audience: Audience, within: Filter) -> Hook:
         assert isinstance(within, FlightFilter)
