@@ -1,12 +1,21 @@
 """Floor 4, the live doors: WebSocket sessions of ``hub.v1``.
 
-``door`` judges the upgrade and takes the socket over from aiohttp, ``socket`` carries its bytes,
+``door`` judges the upgrade and takes the socket over from aiohttp, ``socket`` carries its bytes;
+``stream`` carries the same session over server-sent events, and ``tickets`` let browsers open it;
 ``session`` speaks the protocol, ``watching`` brings one watch from its start to live, ``wheel``
 keeps time for all of them. No SQL text, and nothing here writes a row.
 """
 
-from hub.live.door import setup
+from aiohttp import web
+
+from hub.live import door, stream
 from hub.live.gate import Gate
 from hub.live.wheel import drain
 
 __all__ = ["Gate", "drain", "setup"]
+
+
+def setup(app: web.Application, gate: Gate) -> None:
+    """Add the live doors to the application."""
+    door.setup(app, gate)
+    stream.setup(app, gate)
