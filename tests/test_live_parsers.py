@@ -8,7 +8,8 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.live.socket import Parsers, Socket
+from hub.live.parsers import Parsers
+from hub.live.socket import Socket
 
 
 class Wire(asyncio.Transport):
@@ -25,7 +26,7 @@ class Wire(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closed
 
-    def close(self) -> None:
+    def write_eof(self) -> None:
         self.closed = True
 
 
@@ -42,6 +43,8 @@ class Ear:
     def paused(self) -> None: ...
 
     def resumed(self) -> None: ...
+
+    def closing(self) -> None: ...
 
     def lost(self) -> None: ...
 

@@ -25,4 +25,4 @@ class Code(IntEnum):
 
 
 #: RFC 6455, section 7.4.1: what the WebSocket layer itself says.
-NORMAL, UNSUPPORTED_DATA, INVALID_DATA = 1000, 1003, 1007
+NORMAL, UNSUPPORTED_DATA, INVALID_DATA, TOO_BIG = 1000, 1003, 1007, 1009

@@ -20,7 +20,7 @@ from hub.feed import Feed
 from hub.identity.api_keys import Keyring
 from hub.identity.directory import Directory
 from hub.identity.tokens import Verifier
-from hub.live.socket import Parsers
+from hub.live.parsers import Parsers
 from hub.live.tickets import Tickets
 from hub.live.wheel import Wheel
 from hub.settings import Settings

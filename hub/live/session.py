@@ -127,6 +127,13 @@ class Session:
         if self.waiting is not None and not self.socket.is_paused:
             self.waiting.set()
 
+    def closing(self) -> None:
+        """The closing handshake is under way; the wheel ends it if the peer does not."""
+        for watch in list(self.watches.values()):
+            self._drop(watch)
+        self.stuck_since = self.gate.now()
+        self.gate.troubled.add(self)
+
     def lost(self) -> None:
         """The socket is gone."""
         gate = self.gate
@@ -394,7 +401,3 @@ class Session:
             bye["retry_after"] = round(retry_after, 2)
         self.say(bye)
         self.socket.close(int(code), reason)
-        for watch in list(self.watches.values()):
-            self._drop(watch)
-        self.stuck_since = self.gate.now()
-        self.gate.troubled.add(self)

@@ -1,26 +1,25 @@
 """One socket: bytes in, messages up; frames down, bytes out.
 
-RFC 6455 is kept by ``websockets``' sans-I/O protocol; this room carries its bytes and puts
-fragments together. It knows nothing of ``hub.v1``. Nothing here makes a task, a future or a timer.
-Invariant: a peer that does not read is not read from, so nothing it sends can make us owe it more.
+RFC 6455 is kept by ``websockets``' sans-I/O protocol (``parsers``); this room carries its bytes and
+judges messages. It knows nothing of ``hub.v1``. Nothing here makes a task, a future or a timer.
+Invariants: a peer that does not read is not read from, so nothing it sends can make us owe it more;
+what is said leaves in the order of what was heard, and after a Close nothing but pongs.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Protocol as Interface
 
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.protocol import SEND_EOF, Protocol, Side, State
+from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import SEND_EOF, Protocol, State
 
-from hub.live.closing import INVALID_DATA, UNSUPPORTED_DATA
+from hub.live.closing import INVALID_DATA, TOO_BIG, UNSUPPORTED_DATA
+from hub.live.parsers import Fragments, Parsers, length
 
 #: Bytes parsed before looking whether the peer is still welcome: bounds one peer's turn.
 _SLICE = 2048
-#: What a client's frame has beside its payload, at least: two bytes and the mask (section 5.2).
-_HEAD = 6
-#: Parsers kept for whoever needs one next.
-_SPARE = 64
 
 
 class User(Interface):
@@ -38,33 +37,11 @@ class User(Interface):
     def resumed(self) -> None:
         """The peer has caught up below the low-water mark."""
 
+    def closing(self) -> None:
+        """A Close was sent: whoever keeps the time aborts the socket if the peer does not end it."""
+
     def lost(self) -> None:
         """The socket is gone. Nothing follows."""
-
-
-class Parsers:
-    """The parsers of a node's sockets. An idle socket holds none (they are 1.3 KiB each)."""
-
-    def __init__(self, max_message: int) -> None:
-        self._max_message = max_message
-        self._spare: list[Protocol] = []
-
-    def take(self) -> Protocol:
-        """One that stands before a frame's first byte, in an open connection."""
-        if self._spare:
-            return self._spare.pop()
-        return Protocol(Side.SERVER, state=State.OPEN, max_size=self._max_message)
-
-    def give(self, parser: Protocol) -> None:
-        """Take back one of which that is true again."""
-        if len(self._spare) < _SPARE:
-            self._spare.append(parser)
-
-
-def _length(frame: Frame) -> int:
-    """The bytes a frame came in, or less if its length was not written in the shortest form."""
-    size = len(frame.data)
-    return _HEAD + size + (0 if size < 126 else 2 if size < 65536 else 8)
 
 
 class Socket(asyncio.Protocol):
@@ -74,7 +51,17 @@ class Socket(asyncio.Protocol):
     """
 
     answers = True
-    __slots__ = ("_owed", "_parsers", "_parts", "_user", "_ws", "closing", "is_paused", "transport")
+    __slots__ = (
+        "_over",
+        "_owed",
+        "_parsers",
+        "_parts",
+        "_user",
+        "_ws",
+        "closing",
+        "is_paused",
+        "transport",
+    )
 
     def __init__(self, transport: asyncio.Transport, parsers: Parsers) -> None:
         self.transport = transport
@@ -83,9 +70,11 @@ class Socket(asyncio.Protocol):
         #: Bytes parsed that are not yet a whole frame.
         self._owed = 0
         self._user: User | None = None
-        self._parts: list[bytes] | None = None
+        self._parts: Fragments | None = None
         self.is_paused = False
+        #: A Close was sent, by whichever side's wish. ``_over``: and the end of the stream.
         self.closing = False
+        self._over = False
 
     def attach(self, user: User) -> None:
         """Who hears of messages from now on."""
@@ -105,11 +94,7 @@ class Socket(asyncio.Protocol):
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake (RFC 6455, section 7.1.2)."""
         if not self.closing:
-            # 5.5.1: a control frame carries at most 125 bytes, two of them the code.
-            ws = self._parser()
-            ws.send_close(code, reason.encode()[:120].decode(errors="ignore"))
-            self._flush(ws)
-            self.closing = True
+            self._say_close(code, reason)
 
     def abort(self) -> None:
         """Drop the connection now."""
@@ -121,33 +106,71 @@ class Socket(asyncio.Protocol):
             self._ws = self._parsers.take()
         return self._ws
 
+    def _say_close(self, code: int, reason: str) -> None:
+        # 5.5.1: a control frame carries at most 125 bytes, two of them the code.
+        said = Close(code, reason.encode()[:120].decode(errors="ignore"))
+        ws = self._parser()
+        if ws.state is State.OPEN:
+            ws.send_close(said.code, said.reason)
+            self._flush(ws)
+        elif not self._over:
+            # The parser is ahead of us: behind the message that is being answered came the peer's own
+            # Close, or a fault. Ours comes first, and what the parser would answer is left unsaid.
+            self.transport.write(Frame(Opcode.CLOSE, said.serialize()).serialize(mask=False))
+        self._begin_closing()
+
+    def _begin_closing(self) -> None:
+        if not self.closing:
+            self.closing = True
+            if self._user is not None:
+                self._user.closing()
+
     def _flush(self, ws: Protocol) -> None:
         for data in ws.data_to_send():
-            if data == SEND_EOF:
-                self.closing = True
-                # Closes once what is buffered has left.
-                self.transport.close()
-            elif not self.transport.is_closing():
-                self.transport.write(data)
+            self._tell(data)
+
+    def _tell(self, data: bytes) -> None:
+        """Send what the parser gave: a pong, a Close, or the end of the stream."""
+        if data == SEND_EOF:
+            self._begin_closing()
+            self._end()
+        elif self._over or self.transport.is_closing():
+            return
+        elif not (self.closing and data[0] & 0x0F == Opcode.CLOSE):
+            self.transport.write(data)
+
+    def _end(self) -> None:
+        # 7.1.1: closed at once with bytes unread, TCP answers them by a reset, and the peer may lose the
+        # Close that tells it why. So: no more from us, and what still comes is thrown away.
+        if not self._over:
+            self._over = True
+            with suppress(OSError):  # the peer has reset the connection
+                if not self.transport.is_closing():
+                    self.transport.write_eof()
 
     # Up.
 
     def data_received(self, data: bytes) -> None:
         ws = self._parser()
         for at in range(0, len(data), _SLICE):
+            if ws.eof_sent:
+                return  # 7.1.7: the rest is no concern of ours
             piece = data[at : at + _SLICE]
             ws.receive_data(piece)
             self._owed += len(piece)
-            frames = ws.events_received()
+            frames, answers = ws.events_received(), iter(ws.data_to_send())
             for frame in frames:
                 assert isinstance(frame, Frame)
-                self._owed -= _length(frame)
-                self._frame(frame)
-            self._flush(ws)
+                self._owed -= length(frame)
+                if frame.opcode is Opcode.PING:
+                    # In its place: behind what was said to earlier messages, before what later ones get.
+                    self._tell(next(answers))
+                else:
+                    self._frame(frame)
+            for answer in answers:
+                self._tell(answer)
             if self._user is not None and not self.closing and frames:
                 self._user.tolerates(len(frames))
-            if self.transport.is_closing():
-                return
         # Nothing owed: the parser stands before a frame's first byte. (A frame in a longer form than
         # need be counts short, so such a socket merely keeps its parser.)
         if self._owed == 0 and self._parts is None and ws.state is State.OPEN and not self.closing:
@@ -160,33 +183,26 @@ class Socket(asyncio.Protocol):
         if frame.opcode is Opcode.BINARY:
             self._refuse(UNSUPPORTED_DATA, "binary messages are not spoken here")
             return
-        data = bytes(frame.data)
-        if frame.opcode is Opcode.TEXT and frame.fin:
-            self._message(data)
-            return
-        if frame.opcode is Opcode.TEXT:
-            self._parts = [data]
-        elif self._parts is not None:
-            if data:
-                self._parts.append(data)
-            if frame.fin:
-                parts, self._parts = self._parts, None
-                self._message(b"".join(parts))
-
-    def _message(self, data: bytes) -> None:
+        message = self._parts or Fragments()
         try:
-            data.decode()
+            message.add(bytes(frame.data), last=frame.fin)
         except UnicodeDecodeError:
             self._refuse(INVALID_DATA, "not UTF-8")
             return
-        if self._user is not None:
-            self._user.received(data)
+        if message.size > self._parsers.max_message:
+            self._refuse(TOO_BIG, f"more than {self._parsers.max_message} bytes in a message")
+            return
+        self._parts = None if frame.fin else message
+        if frame.fin and self._user is not None:
+            self._user.received(message.whole())
 
     def _refuse(self, code: int, reason: str) -> None:
+        """Fail the connection (section 7.1.7)."""
+        self._parts = None
+        self._say_close(code, reason)
         ws = self._parser()
-        ws.fail(CloseCode(code), reason)
+        ws.fail(code)  # says nothing more, and takes nothing more in
         self._flush(ws)
-        self.closing = True
 
     def eof_received(self) -> bool:
         ws = self._parser()
@@ -198,7 +214,8 @@ class Socket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.is_paused = True
-        self.transport.pause_reading()
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
         if self._user is not None:
             self._user.paused()
 

@@ -88,6 +88,8 @@ class Stream(asyncio.Protocol):
         if self.closing:
             return
         self.closing = True
+        if self._user is not None:
+            self._user.closing()
         with suppress(OSError):  # the peer has reset the connection
             if not self.transport.is_closing():
                 self.transport.write_eof()
