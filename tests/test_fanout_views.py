@@ -16,7 +16,7 @@ from hub.fanout.delivery import Delivery
 from hub.fanout.pictures import Pictures
 from hub.fanout.views import View, Views
 from hub.identity.directory import Directory
-from hub.rules.access import Audience, Everyone, Person
+from hub.rules.access import At, Audience, Everyone, Person
 from hub.rules.cursor import Cursor, Snapshot
 from hub.rules.event import Batch, Event
 from hub.rules.filters import BookingFilter, NotificationFilter
@@ -110,6 +110,56 @@ async def test_notifications_are_ones_own_and_newest_first(seeded: asyncpg.Pool)
             assert [r["created_at"] for r in shown] == sorted(
                 (r["created_at"] for r in shown), reverse=True
             )
+
+
+async def test_the_other_topics_pictures_are_what_matches_and_shows(seeded: asyncpg.Pool) -> None:
+    async with seeded.acquire() as conn:
+        await conn.execute("""
+            INSERT INTO devices (name, airport, revoked_at)
+                VALUES ('a', 'KPAO', null), ('b', null, now()), ('c', 'KSQL', null);
+            UPDATE bookings SET status = 'RESCHEDULING' WHERE id IN (
+                SELECT id FROM bookings WHERE status = 'CONFIRMED' LIMIT 3);
+            INSERT INTO preference_rankings (booking_id, user_id, deadline, escalated_at)
+            SELECT id, student_id, now(), now() FROM bookings WHERE status = 'RESCHEDULING' LIMIT 1
+                ON CONFLICT (booking_id, user_id) DO UPDATE SET escalated_at = now()""")
+        directory = Directory()
+        await directory.load(conn)
+    flights, open_ones = await _rows(seeded, "bookings"), await _rows(seeded, "reschedulings")
+    devices = await _rows(seeded, "devices")
+    airport, when = flights[0]["arrival_airport"], flights[0]["scheduled_datetime"]
+    asked: list[tuple[str, Audience, dict[str, Any], list[dict[str, Any]]]] = [
+        ("board", Everyone(), {}, flights),
+        ("board", At(airport), {}, flights),
+        ("board", At(airport), {"airport": flights[1]["departure_airport"], "from": when}, flights),
+        ("board", Everyone(), {"to": when, "status": ["CONFIRMED", "AT_RISK"]}, flights),
+        ("board", Everyone(), {"airport": airport}, flights),
+        ("board", At("KXXX"), {}, flights),
+        ("reschedule", Everyone(), {}, open_ones),
+        ("reschedule", Person(open_ones[0]["student_id"]), {}, open_ones),
+        ("reschedule", Person(open_ones[0]["instructor_id"]), {"escalated": False}, open_ones),
+        ("reschedule", Everyone(), {"escalated": True}, open_ones),
+        ("reschedule", Everyone(), {"booking_id": open_ones[1]["id"]}, open_ones),
+        ("devices", Everyone(), {}, devices),
+        ("devices", Everyone(), {"revoked": False}, devices),
+        ("devices", Person(devices[1]["id"]), {}, devices),
+        ("devices", Person(devices[1]["id"]), {"revoked": False}, devices),
+    ]
+    views, pictures, sizes = Views(), Pictures(seeded), set()
+    for name, audience, part, rows in asked:
+        topic = TOPICS[name]
+        view = views.join(topic, audience, read_filter(topic, part))
+        picture = await pictures.read(view)
+        shown = {row["id"]: row for page in picture.pages for row in orjson.loads(page)}
+        assert shown == {
+            row["id"]: topic.show(topic.named(row, directory)) for row in rows if view.matches(row)
+        }
+        for row in rows:
+            # Wherever it matches, the index finds it.
+            if view.matches(row):
+                event = Event(1, "", topic.entity, "I", row["id"], row, None)
+                assert view in views.of(topic, event)
+        sizes.add((name, len(shown)))
+    assert len(sizes) > 9, "the filters hardly differ"
 
 
 async def test_a_thousand_views_at_once_are_a_handful_of_queries(seeded: asyncpg.Pool) -> None:
