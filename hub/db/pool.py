@@ -17,13 +17,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from hub.db.faults import Phase, connecting, translated
+from hub.db.faults import Phase, connecting, translate, translated
+from hub.db.lending import Pool as Pool
 from hub.errors import HubError
 from hub.settings import Settings
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-    Pool = asyncpg.Pool[asyncpg.Record]
 
 #: How long, in seconds, a request waits for a connection of the pool before it is refused.
 WAIT = 5.0
@@ -76,11 +76,20 @@ async def connect(dsn: str, *, settings: Settings) -> asyncpg.Connection[asyncpg
         return await asyncpg.connect(dsn, **_options(settings))
 
 
-async def open_pool(dsn: str, *, settings: Settings) -> asyncpg.Pool[asyncpg.Record]:
+async def open_pool(dsn: str, *, settings: Settings) -> Pool:
     """A pool of up to ``settings.pool_size``, one of them open already. Raises as ``connect``."""
     async with _told_plainly(dsn):
-        return await asyncpg.create_pool(
-            dsn, min_size=1, max_size=settings.pool_size, reset=_reset, **_options(settings)
+        return await Pool(
+            dsn,
+            min_size=1,
+            max_size=settings.pool_size,
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            reset=_reset,
+            loop=None,
+            connection_class=asyncpg.Connection,
+            record_class=asyncpg.Record,
+            **_options(settings),
         )
 
 
@@ -97,12 +106,46 @@ class Write:
     transaction: str | None = None
 
 
+class reading:
+    """A pooled connection, each statement its own transaction; errors come as ``hub.errors``.
+
+    A class, as a generator would cost every read a tenth of it.
+    """
+
+    __slots__ = ("_lent", "_pool", "_wait")
+
+    def __init__(self, pool: Pool, *, wait: float = WAIT) -> None:
+        self._pool, self._wait = pool, wait
+
+    async def __aenter__(self) -> Connection:
+        try:
+            self._lent = await self._pool.borrow(self._wait)
+        except Exception as error:
+            if (told := translate(error)) is None:
+                raise
+            raise told from error
+        return self._lent
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if error is None or isinstance(error, HubError):
+            await self._pool.give_back(self._lent)
+            return
+        await self._pool.hand_in(self._lent)
+        if isinstance(error, Exception) and (told := translate(error)) is not None:
+            raise told from error
+
+
 @asynccontextmanager
-async def reading(pool: Pool, *, wait: float = WAIT) -> AsyncIterator[Connection]:
-    """A pooled connection, each statement its own transaction; errors come as ``hub.errors``."""
-    with translated():
-        async with pool.acquire(timeout=wait) as conn:
-            yield conn
+async def _lent(pool: Pool, wait: float) -> AsyncIterator[Connection]:
+    lent = await pool.borrow(wait)
+    try:
+        yield lent
+    except BaseException:
+        await pool.hand_in(lent)
+        raise
+    await pool.give_back(lent)
 
 
 @asynccontextmanager
@@ -115,7 +158,7 @@ async def writing(pool: Pool, actor: str | None, *, wait: float = WAIT) -> Async
     """
     phase = Phase()
     with translated(phase):
-        async with pool.acquire(timeout=wait) as conn:
+        async with _lent(pool, wait) as conn:
             transaction = conn.transaction()
             await transaction.start()
             try:
