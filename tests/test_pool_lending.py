@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from hub.db import lending
 from hub.db.lending import Pool
 from hub.db.pool import open_pool, reading
 from hub.errors import Unavailable
@@ -92,6 +93,23 @@ async def test_one_that_died_while_nobody_had_it_is_replaced(two: Pool) -> None:
             await asyncio.sleep(0.01)
     assert killer in now
     assert len(now) == 2
+
+
+async def test_one_that_nobody_needed_for_long_is_not_trusted(
+    two: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await _pid(two)
+    monkeypatch.setattr(lending, "TOO_LONG", 0.0)
+    assert await _pid(two) != before
+    await asyncio.gather(*(_pid(two) for _ in range(9)))
+
+
+async def test_whoever_closes_waits_for_those_that_are_out(two: Pool) -> None:
+    async with reading(two) as conn:
+        closing = asyncio.create_task(two.close())
+        await asyncio.sleep(0)
+        assert await conn.fetchval("SELECT 1") == 1
+    await asyncio.wait_for(closing, 5)
 
 
 async def test_a_connection_that_cannot_be_made_keeps_nobody_s_place(two: Pool) -> None:

@@ -2,8 +2,9 @@
 
 asyncpg's own pool starts a task, a timeout and a queue's future for every acquire and release, which
 costs more than a small read itself. So a connection, once acquired, is passed from borrower to
-borrower, and goes back to asyncpg's pool only when something was wrong with it. Invariants: no more
-than the pool's size are out; who has waited longest is next; a connection that is given on is idle.
+borrower, and goes back to asyncpg's pool only when something was wrong with it, or nobody needed it
+for long. Invariants: no more than the pool's size are out; who has waited longest is next; a
+connection that is given on is idle.
 """
 
 from __future__ import annotations
@@ -21,25 +22,33 @@ if TYPE_CHECKING:
 else:
     _Base = asyncpg.Pool
 
+#: Seconds after which one that nobody needed is not trusted any more: what lies between may have
+#: forgotten it, and a statement sent into the void waits for its timeout.
+TOO_LONG = 300.0
+
 
 class Pool(_Base):
     """asyncpg's pool, which can lend as well. Takes what that takes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._free: list[Lent] = []
+        #: With the loop's time since when; the one used last is the last.
+        self._free: list[tuple[Lent, float]] = []
         self._waiting: deque[asyncio.Future[Lent | None]] = deque()
         self._lent = 0
 
     async def borrow(self, wait: float) -> Lent:
         """A connection, within ``wait`` seconds. Raises TimeoutError, or what connecting raises."""
-        while self._free:
-            lent = self._free.pop()
-            if _alive(lent):
-                return lent
-            await self.hand_in(lent)
         loop = asyncio.get_running_loop()
-        until = loop.time() + wait
+        now = loop.time()
+        while self._free:
+            lent, since = self._free.pop()
+            if _alive(lent):
+                if now - since < TOO_LONG:
+                    return lent
+                lent.terminate()
+            await self.hand_in(lent)
+        until = now + wait
         while self._lent >= self.get_max_size():
             passed_on = await self._wait(loop, until)
             if passed_on is not None:
@@ -63,18 +72,18 @@ class Pool(_Base):
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 if (lent := turn.result()) is None:
                     self._wake(None)
-                elif not self._wake(lent):
-                    self._free.append(lent)
+                else:
+                    self._pass_on(lent)
             raise
         finally:
             timer.cancel()
 
     async def give_back(self, lent: Lent) -> None:
         """Give back a connection that is idle; it may have died meanwhile."""
-        if not _alive(lent):
+        if self.is_closing() or not _alive(lent):
             await self.hand_in(lent)
-        elif not self._wake(lent):
-            self._free.append(lent)
+        else:
+            self._pass_on(lent)
 
     async def hand_in(self, lent: Lent) -> None:
         """Give back a connection after something went wrong: asyncpg's pool sees to it."""
@@ -86,8 +95,12 @@ class Pool(_Base):
     async def close(self) -> None:
         """Close all connections; waits for those that are out."""
         while self._free:
-            await self.hand_in(self._free.pop())
+            await self.hand_in(self._free.pop()[0])
         await super().close()
+
+    def _pass_on(self, lent: Lent) -> None:
+        if not self._wake(lent):
+            self._free.append((lent, asyncio.get_running_loop().time()))
 
     def _lost(self) -> None:
         self._lent -= 1

@@ -37,7 +37,12 @@ class View:
     __slots__ = ("audience", "id", "live", "members", "topic", "window", "within")
 
     def __init__(
-        self, id: str, topic: Topic, audience: Audience, within: Filter, window: Filter | None = None
+        self,
+        id: str,
+        topic: Topic,
+        audience: Audience,
+        within: Filter,
+        window: Filter | None = None,
     ) -> None:
         self.id = id
         self.topic = topic
