@@ -31,10 +31,11 @@ from hub.feed import Feed, retention
 from hub.feed.doorbell import Pace
 from hub.feed.feed import Limits, Replica
 from hub.identity.api_keys import Keyring
+from hub.identity.devices import Devices
 from hub.identity.directory import Directory
 from hub.identity.issuer import Issuer, own_jwks_url
 from hub.identity.tokens import Verifier, verifier_for
-from hub.schedule import once
+from hub.schedule import once, pairing
 from hub.schedule.clock import Clock
 from hub.settings import Settings
 
@@ -60,6 +61,7 @@ class House:
     feed: Feed
     directory: Directory
     keyring: Keyring
+    devices: Devices
     verifier: Verifier
     issuer: Issuer | None
     gate: live.Gate
@@ -109,34 +111,41 @@ async def open_house(
         )
         stack.push_async_callback(verifier.close)
 
-        directory, keyring, calendar = Directory(), Keyring(pool), Calendar(settings.zone)
+        directory, calendar = Directory(), Calendar(settings.zone)
+        keyring, devices = Keyring(pool), Devices(pool)
         views = Views(calendar)
         delivery = Delivery(views, directory)
         clock = Clock(
             {
                 "events": lambda: retention.prune(pool, settings.retention_hours),
                 "idempotency keys": lambda: once.prune(pool),
+                "pairing codes": lambda: pairing.prune(pool),
             },
             settings.zone,
         )
-        feed = _feed(settings, delivery, (directory, keyring, calendar, clock), pace)
+        replicas = (directory, keyring, devices, calendar, clock)
+        feed = _feed(settings, delivery, replicas, pace)
         directory.follow(feed.turned)
         keyring.follow(feed.turned)
+        devices.follow(feed.turned)
         pictures = Pictures(pool)
         stack.push_async_callback(pictures.close)
         gate = live.Gate(
-            settings, pool, feed, directory, keyring, verifier, views, delivery, pictures
+            settings, pool, feed, directory, keyring, devices, verifier, views, delivery, pictures
         )
         stack.push_async_callback(gate.close)
         host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        house = House(settings, pool, feed, directory, keyring, verifier, issuer, gate, clock, url)
+        house = House(
+            settings, pool, feed, directory, keyring, devices, verifier, issuer, gate, clock, url
+        )
 
         for name, work in (
             ("feed", feed.run()),
             ("wheel", gate.wheel.run()),
             ("clock", clock.run(pool)),
             ("keyring", keyring.note_uses()),
+            ("devices", devices.note_uses(here=gate.devices_here)),
         ):
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(house.noted)

@@ -128,6 +128,20 @@ class Rest:
             )
         )
 
+    async def device(self, airport: str | None = None, name: str = "device") -> str:
+        """Make a paired device, by SQL; ``name`` may ask with its credential from now on. Its id."""
+        secret = f"hubd_{token_urlsafe(32)}"
+        self.tokens[name] = secret
+        return str(
+            await self.conn.fetchval(
+                "INSERT INTO devices (name, airport, hash, paired_at)"
+                " VALUES ($1, $2, sha256($3), now()) RETURNING id",
+                name,
+                airport,
+                secret.encode(),
+            )
+        )
+
     async def booking(self, **more: Any) -> dict[str, Any]:
         """Make one by SQL, as another program would: what GET shows of it."""
         row = {**draft(), "training_level": "STUDENT_PILOT", **more}

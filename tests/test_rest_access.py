@@ -14,93 +14,114 @@ from test_rest_registry import ROUTES
 from hub.rules.access import SCOPES, effective
 
 # Of a booking: Sam flies with Ina; Sue and Ivo have nothing to do with it. 401 is nobody. The
-# robot is an integration whose key has every scope; test_scopes asks with keys that lack one.
-WHO = ("nobody", "sam", "sue", "ina", "ivo", "admin", "stranger", "robot")
+# robot is an integration whose key has every scope; test_scopes asks with keys that lack one. The
+# device is a kiosk.
+WHO = ("nobody", "sam", "sue", "ina", "ivo", "admin", "stranger", "robot", "device")
 #: What is asked for, how, and what each of WHO is told.
 MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
-    #                                             nobody sam  sue  ina  ivo  admin stranger robot
-    ("GET", "/api/v1/bookings"):                    (401, 200, 200, 200, 200, 200, 403, 200),
-    ("GET", "/api/v1/bookings/{booking}"):          (401, 200, 404, 200, 404, 200, 403, 200),
-    ("GET", "/api/v1/bookings/{absent}"):           (401, 404, 404, 404, 404, 404, 403, 404),
-    ("POST", "/api/v1/bookings"):                   (401, 403, 403, 201, 403, 201, 403, 201),
-    ("PATCH", "/api/v1/bookings/{booking}"):        (401, 403, 404, 200, 404, 200, 403, 200),
-    ("PATCH", "/api/v1/bookings/{absent}"):         (401, 404, 404, 404, 404, 404, 403, 404),
-    ("DELETE", "/api/v1/bookings/{booking}"):       (401, 403, 404, 403, 404, 204, 403, 403),
-    ("DELETE", "/api/v1/bookings/{absent}"):        (401, 404, 404, 404, 404, 404, 403, 403),
-    ("GET", "/api/v1/bookings/upcoming"):           (401, 403, 403, 403, 403, 200, 403, 200),
-    ("PUT", "/api/v1/bookings/{booking}/weather-conflict"): (401, 403, 403, 403, 403, 200, 403, 200),
-    ("PUT", "/api/v1/bookings/{absent}/weather-conflict"): (401, 403, 403, 403, 403, 404, 403, 404),
-    ("DELETE", "/api/v1/bookings/{booking}/weather-conflict"): (401, 403, 403, 403, 403, 200, 403, 200),
-    ("DELETE", "/api/v1/bookings/{absent}/weather-conflict"): (401, 403, 403, 403, 403, 404, 403, 404),
-    ("GET", "/api/v1/bookings/{offered}/options"):  (401, 200, 404, 200, 404, 200, 403, 200),
-    ("GET", "/api/v1/bookings/{absent}/options"):   (401, 404, 404, 404, 404, 404, 403, 404),
-    ("PUT", "/api/v1/bookings/{offered}/options"):  (401, 403, 403, 403, 403, 200, 403, 200),
-    ("PUT", "/api/v1/bookings/{absent}/options"):   (401, 403, 403, 403, 403, 404, 403, 404),
+    #                                             nobody sam  sue  ina  ivo  admin stranger robot device
+    ("GET", "/api/v1/bookings"):                    (401, 200, 200, 200, 200, 200, 403, 200, 403),
+    ("GET", "/api/v1/bookings/{booking}"):          (401, 200, 404, 200, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/bookings/{absent}"):           (401, 404, 404, 404, 404, 404, 403, 404, 403),
+    ("POST", "/api/v1/bookings"):                   (401, 403, 403, 201, 403, 201, 403, 201, 403),
+    ("PATCH", "/api/v1/bookings/{booking}"):        (401, 403, 404, 200, 404, 200, 403, 200, 403),
+    ("PATCH", "/api/v1/bookings/{absent}"):         (401, 404, 404, 404, 404, 404, 403, 404, 403),
+    ("DELETE", "/api/v1/bookings/{booking}"):       (401, 403, 404, 403, 404, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/bookings/{absent}"):        (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/api/v1/bookings/upcoming"):           (401, 403, 403, 403, 403, 200, 403, 200, 403),
+    ("PUT", "/api/v1/bookings/{booking}/weather-conflict"): (401, 403, 403, 403, 403, 200, 403, 200, 403),
+    ("PUT", "/api/v1/bookings/{absent}/weather-conflict"): (401, 403, 403, 403, 403, 404, 403, 404, 403),
+    ("DELETE", "/api/v1/bookings/{booking}/weather-conflict"): (401, 403, 403, 403, 403, 200, 403, 200, 403),
+    ("DELETE", "/api/v1/bookings/{absent}/weather-conflict"): (401, 403, 403, 403, 403, 404, 403, 404, 403),
+    ("GET", "/api/v1/bookings/{offered}/options"):  (401, 200, 404, 200, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/bookings/{absent}/options"):   (401, 404, 404, 404, 404, 404, 403, 404, 403),
+    ("PUT", "/api/v1/bookings/{offered}/options"):  (401, 403, 403, 403, 403, 200, 403, 200, 403),
+    ("PUT", "/api/v1/bookings/{absent}/options"):   (401, 403, 403, 403, 403, 404, 403, 404, 403),
     # Sam's ranking, which is not Ina's to read; each submits their own.
-    ("GET", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 403, 404, 200, 403, 200),
-    ("GET", "/api/v1/bookings/{absent}/preferences"): (401, 404, 404, 404, 404, 404, 403, 404),
-    ("PUT", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 200, 404, 403, 403, 403),
-    ("PUT", "/api/v1/bookings/{absent}/preferences"): (401, 404, 404, 404, 404, 403, 403, 403),
-    ("POST", "/api/v1/bookings/{offered}/reschedule"): (401, 403, 403, 403, 403, 201, 403, 403),
-    ("POST", "/api/v1/bookings/{absent}/reschedule"): (401, 403, 403, 403, 403, 404, 403, 403),
-    ("GET", "/api/v1/notifications"):               (401, 200, 200, 200, 200, 200, 403, 403),
-    ("POST", "/api/v1/notifications"):              (401, 403, 403, 403, 403, 201, 403, 201),
-    ("GET", "/api/v1/notifications/unread"):        (401, 200, 200, 200, 200, 200, 403, 403),
-    ("POST", "/api/v1/notifications/read-all"):     (401, 200, 200, 200, 200, 200, 403, 403),
-    ("GET", "/api/v1/notifications/{sams}"):        (401, 200, 404, 404, 404, 404, 403, 403),
-    ("GET", "/api/v1/notifications/{absent}"):      (401, 404, 404, 404, 404, 404, 403, 403),
-    ("POST", "/api/v1/notifications/{sams}/read"):  (401, 200, 404, 404, 404, 404, 403, 403),
-    ("POST", "/api/v1/notifications/{absent}/read"): (401, 404, 404, 404, 404, 404, 403, 403),
-    ("GET", "/api/v1/me"):                          (401, 200, 200, 200, 200, 200, 403, 403),
+    ("GET", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 403, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/bookings/{absent}/preferences"): (401, 404, 404, 404, 404, 404, 403, 404, 403),
+    ("PUT", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 200, 404, 403, 403, 403, 403),
+    ("PUT", "/api/v1/bookings/{absent}/preferences"): (401, 404, 404, 404, 404, 403, 403, 403, 403),
+    ("POST", "/api/v1/bookings/{offered}/reschedule"): (401, 403, 403, 403, 403, 201, 403, 403, 403),
+    ("POST", "/api/v1/bookings/{absent}/reschedule"): (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("GET", "/api/v1/notifications"):               (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("POST", "/api/v1/notifications"):              (401, 403, 403, 403, 403, 201, 403, 201, 403),
+    ("GET", "/api/v1/notifications/unread"):        (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("POST", "/api/v1/notifications/read-all"):     (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("GET", "/api/v1/notifications/{sams}"):        (401, 200, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/api/v1/notifications/{absent}"):      (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("POST", "/api/v1/notifications/{sams}/read"):  (401, 200, 404, 404, 404, 404, 403, 403, 403),
+    ("POST", "/api/v1/notifications/{absent}/read"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/api/v1/me"):                          (401, 200, 200, 200, 200, 200, 403, 403, 403),
     # Sam is Ina's student; the idle one has done nothing, the admin has.
-    ("GET", "/api/v1/users"):                       (401, 403, 403, 200, 200, 200, 403, 200),
-    ("GET", "/api/v1/users/{sam}"):                 (401, 200, 404, 200, 404, 200, 403, 200),
-    ("GET", "/api/v1/users/{absent}"):              (401, 404, 404, 404, 404, 404, 403, 404),
-    ("POST", "/api/v1/users"):                      (401, 403, 403, 403, 403, 201, 403, 201),
-    ("PATCH", "/api/v1/users/{sam}"):               (401, 403, 403, 403, 403, 200, 403, 200),
-    ("PATCH", "/api/v1/users/{boss}"):              (401, 403, 403, 403, 403, 200, 403, 403),
-    ("PATCH", "/api/v1/users/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 404),
-    ("DELETE", "/api/v1/users/{idle}"):             (401, 403, 403, 403, 403, 204, 403, 204),
-    ("DELETE", "/api/v1/users/{acted}"):            (401, 403, 403, 403, 403, 409, 403, 409),
-    ("DELETE", "/api/v1/users/{boss}"):             (401, 403, 403, 403, 403, 403, 403, 403),
-    ("DELETE", "/api/v1/users/{absent}"):           (401, 403, 403, 403, 403, 404, 403, 404),
-    ("GET", "/api/v1/audit"):                       (401, 403, 403, 403, 403, 200, 403, 200),
-    ("GET", "/healthz"):                            (200, 200, 200, 200, 200, 200, 200, 200),
-    ("GET", "/readyz"):                             (200, 200, 200, 200, 200, 200, 200, 200),
-    ("GET", "/api/v1/openapi.json"):                (200, 200, 200, 200, 200, 200, 200, 200),
-    ("GET", "/dev/users"):                          (200, 200, 200, 200, 200, 200, 200, 200),
-    ("POST", "/dev/token"):                         (200, 200, 200, 200, 200, 200, 200, 200),
-    ("GET", "/dev/.well-known/jwks.json"):          (200, 200, 200, 200, 200, 200, 200, 200),
-    ("GET", "/api/v1/keys"):                        (401, 403, 403, 403, 403, 200, 403, 403),
-    ("POST", "/api/v1/keys"):                       (401, 403, 403, 403, 403, 201, 403, 403),
-    ("GET", "/api/v1/keys/{key}"):                  (401, 403, 403, 403, 403, 200, 403, 403),
-    ("GET", "/api/v1/keys/{absent}"):               (401, 403, 403, 403, 403, 404, 403, 403),
-    ("DELETE", "/api/v1/keys/{key}"):               (401, 403, 403, 403, 403, 204, 403, 403),
-    ("DELETE", "/api/v1/keys/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 403),
+    ("GET", "/api/v1/users"):                       (401, 403, 403, 200, 200, 200, 403, 200, 403),
+    ("GET", "/api/v1/users/{sam}"):                 (401, 200, 404, 200, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/users/{absent}"):              (401, 404, 404, 404, 404, 404, 403, 404, 403),
+    ("POST", "/api/v1/users"):                      (401, 403, 403, 403, 403, 201, 403, 201, 403),
+    ("PATCH", "/api/v1/users/{sam}"):               (401, 403, 403, 403, 403, 200, 403, 200, 403),
+    ("PATCH", "/api/v1/users/{boss}"):              (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/users/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 404, 403),
+    ("DELETE", "/api/v1/users/{idle}"):             (401, 403, 403, 403, 403, 204, 403, 204, 403),
+    ("DELETE", "/api/v1/users/{acted}"):            (401, 403, 403, 403, 403, 409, 403, 409, 403),
+    ("DELETE", "/api/v1/users/{boss}"):             (401, 403, 403, 403, 403, 403, 403, 403, 403),
+    ("DELETE", "/api/v1/users/{absent}"):           (401, 403, 403, 403, 403, 404, 403, 404, 403),
+    ("GET", "/api/v1/audit"):                       (401, 403, 403, 403, 403, 200, 403, 200, 403),
+    ("GET", "/healthz"):                            (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/readyz"):                             (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/api/v1/openapi.json"):                (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/dev/users"):                          (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("POST", "/dev/token"):                         (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/dev/.well-known/jwks.json"):          (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/api/v1/keys"):                        (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("POST", "/api/v1/keys"):                       (401, 403, 403, 403, 403, 201, 403, 403, 403),
+    ("GET", "/api/v1/keys/{key}"):                  (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/keys/{absent}"):               (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("DELETE", "/api/v1/keys/{key}"):               (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/keys/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 403, 403),
     # Sam's own hours are his and the admin's; robots see only what follows from them.
-    ("GET", "/api/v1/availability/patterns"):             (401, 200, 200, 200, 200, 200, 403, 403),
-    ("POST", "/api/v1/availability/patterns"):            (401, 201, 201, 201, 201, 201, 403, 403),
-    ("GET", "/api/v1/availability/patterns/{pattern}"):   (401, 200, 404, 404, 404, 200, 403, 403),
-    ("GET", "/api/v1/availability/patterns/{absent}"):    (401, 404, 404, 404, 404, 404, 403, 403),
-    ("PATCH", "/api/v1/availability/patterns/{pattern}"): (401, 200, 404, 404, 404, 200, 403, 403),
-    ("PATCH", "/api/v1/availability/patterns/{absent}"):  (401, 404, 404, 404, 404, 404, 403, 403),
-    ("DELETE", "/api/v1/availability/patterns/{pattern}"): (401, 204, 404, 404, 404, 204, 403, 403),
-    ("DELETE", "/api/v1/availability/patterns/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403),
-    ("GET", "/api/v1/availability/overrides"):            (401, 200, 200, 200, 200, 200, 403, 403),
-    ("POST", "/api/v1/availability/overrides"):           (401, 201, 201, 201, 201, 201, 403, 403),
-    ("GET", "/api/v1/availability/overrides/{override}"): (401, 200, 404, 404, 404, 200, 403, 403),
-    ("GET", "/api/v1/availability/overrides/{absent}"):   (401, 404, 404, 404, 404, 404, 403, 403),
-    ("PATCH", "/api/v1/availability/overrides/{override}"): (401, 200, 404, 404, 404, 200, 403, 403),
-    ("PATCH", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403),
-    ("DELETE", "/api/v1/availability/overrides/{override}"): (401, 204, 404, 404, 404, 204, 403, 403),
-    ("DELETE", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403),
-    ("GET", "/api/v1/availability/{sam}"):                (401, 200, 404, 404, 404, 200, 403, 200),
-    ("GET", "/api/v1/availability/{absent}"):             (401, 404, 404, 404, 404, 404, 403, 404),
-    ("GET", "/api/v1/availability/common"):               (401, 200, 403, 200, 403, 200, 403, 200),
+    ("GET", "/api/v1/availability/patterns"):             (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("POST", "/api/v1/availability/patterns"):            (401, 201, 201, 201, 201, 201, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns/{pattern}"):   (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns/{absent}"):    (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/patterns/{pattern}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/patterns/{absent}"):  (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/patterns/{pattern}"): (401, 204, 404, 404, 404, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/patterns/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides"):            (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("POST", "/api/v1/availability/overrides"):           (401, 201, 201, 201, 201, 201, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides/{override}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides/{absent}"):   (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/overrides/{override}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/overrides/{override}"): (401, 204, 404, 404, 404, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/api/v1/availability/{sam}"):                (401, 200, 404, 404, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/availability/{absent}"):             (401, 404, 404, 404, 404, 404, 403, 404, 403),
+    ("GET", "/api/v1/availability/common"):               (401, 200, 403, 200, 403, 200, 403, 200, 403),
+    # Kiosks are the admin's; a device knows of itself, and of nothing else here.
+    ("GET", "/api/v1/devices"):                           (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("POST", "/api/v1/devices"):                          (401, 403, 403, 403, 403, 201, 403, 403, 403),
+    ("GET", "/api/v1/devices/me"):                        (401, 403, 403, 403, 403, 403, 403, 403, 200),
+    ("GET", "/api/v1/devices/{device}"):                  (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/devices/{absent}"):                  (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("PATCH", "/api/v1/devices/{device}"):                (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/devices/{absent}"):                (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("DELETE", "/api/v1/devices/{device}"):               (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/devices/{absent}"):               (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("POST", "/api/v1/devices/{device}/identify"):        (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("POST", "/api/v1/devices/{absent}/identify"):        (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("POST", "/api/v1/devices/{device}/reload"):          (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("POST", "/api/v1/devices/{absent}/reload"):          (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("GET", "/api/v1/presence"):                          (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    # Whoever begins a pairing is nobody yet.
+    ("POST", "/api/v1/pairings"):                         (201, 201, 201, 201, 201, 201, 201, 201, 201),
+    ("POST", "/api/v1/pairings/claim"):                   (202, 202, 202, 202, 202, 202, 202, 202, 202),
 }  # fmt: skip
 ABSENT = "00000000-0000-4000-8000-00000000dead"
 #: An option of the flight that is offered new times.
 OPTION = "00000000-0000-4000-8000-0000000000f1"
+#: The device code of the kiosk that shows BCDF-GHJK.
+WAITING = "w" * 43
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/bookings"): draft(scheduled_datetime=at(15)),
     ("PATCH", "/api/v1/bookings/{id}"): {"duration_minutes": 90},
@@ -123,6 +144,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/v1/availability/patterns/{id}"): {"is_active": False},
     ("POST", "/api/v1/availability/overrides"): {"override_date": "2031-05-06"},
     ("PATCH", "/api/v1/availability/overrides/{id}"): {"reason": None},
+    ("POST", "/api/v1/devices"): {"user_code": "bcdfghjk", "name": "Lobby", "airport": "KHYI"},
+    ("PATCH", "/api/v1/devices/{id}"): {"airport": "KHYI"},
+    ("POST", "/api/v1/pairings/claim"): {"device_code": WAITING},
     ("POST", "/dev/token"): {"email": "sam@example.com"},
 }  # fmt: skip
 _DAY = f"from={at(0)}&to={at(24)}"
@@ -140,13 +164,14 @@ async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
     async with opened(dsn, tmp_path) as door:
         door.tokens["stranger"] = door.hub.token("sub-nobody-here")
         await door.key(*SCOPES)
+        await door.device()
         yield door
 
 
 def _generic(path: str) -> str:
     for name in (
         "{booking}", "{offered}", "{absent}", "{sams}", "{key}", "{pattern}", "{override}", "{sam}",
-        "{boss}", "{idle}", "{acted}",
+        "{boss}", "{idle}", "{acted}", "{device}",
     ):  # fmt: skip
         path = path.replace(name, "{id}")
     return path
@@ -171,10 +196,12 @@ async def test_the_matrix(door: Rest) -> None:
             )
             key = await door.key("bookings:read", name="spare")
             pattern, override = await _hours(door)
+            await _waiting(door)
             real = path.format(
                 booking=booking["id"], offered=await _offered(door), absent=ABSENT, sams=note, key=key,
                 pattern=pattern, override=override, sam=ID["sam"], boss=ID["admin"],
                 idle=await _person(door, "idle"), acted=await _person(door, "acted"),
+                device=await door.device(name="spare"),
             )  # fmt: skip
             if (query := QUERIES.get((method, _generic(path)))) is not None:
                 real += f"?{query}"
@@ -222,6 +249,16 @@ async def _person(door: Rest, name: str) -> str:
             await door.conn.execute("SELECT set_config('hub.actor', $1, true)", id)
             await door.conn.execute("UPDATE users SET phone_number = now()::time::text")
     return id
+
+
+async def _waiting(door: Rest) -> None:
+    """A kiosk that waits for an approval."""
+    await door.conn.execute("DELETE FROM pairing_codes")
+    await door.conn.execute(
+        "INSERT INTO pairing_codes (hash, user_code, expires_at)"
+        " VALUES (sha256($1), 'BCDFGHJK', now() + interval '10 minutes')",
+        WAITING.encode(),
+    )
 
 
 async def _hours(door: Rest) -> tuple[str, str]:

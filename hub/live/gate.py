@@ -18,9 +18,11 @@ from hub.fanout.pictures import Pictures
 from hub.fanout.views import Views
 from hub.feed import Feed
 from hub.identity.api_keys import Keyring
+from hub.identity.devices import Devices
 from hub.identity.directory import Directory
 from hub.identity.tokens import Verifier
 from hub.live.parsers import Parsers
+from hub.live.presence import present
 from hub.live.tickets import Tickets
 from hub.live.wheel import Wheel
 from hub.settings import Settings
@@ -39,6 +41,7 @@ class Gate:
     feed: Feed
     directory: Directory
     keyring: Keyring
+    devices: Devices
     verifier: Verifier
     views: Views
     delivery: Delivery
@@ -66,6 +69,15 @@ class Gate:
         """
         settings = self.settings
         return settings.ping_every + settings.pong_timeout if self.feed.healthy else 0.0
+
+    def devices_here(self) -> set[str]:
+        """The ids of devices with a session here."""
+        whose = (session.principal for session in self.sessions)
+        return {who.id for who in whose if who is not None and who.kind == "device"}
+
+    def present(self) -> list[dict[str, Any]]:
+        """The sessions open here, as an admin is shown them (see ``presence``)."""
+        return present(self)
 
     def lend(self) -> AbstractAsyncContextManager[Any]:
         """A pooled connection for the feed's backfill."""

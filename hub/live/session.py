@@ -32,6 +32,12 @@ from hub.rules.topics import TOPICS, read_filter
 _EARLY = 64
 #: What a control frame or a fragment costs of the allowance of messages.
 _FRAME_COST = 0.1
+#: What a session is told whose principal is no more.
+_GONE = {
+    "user": "this user is gone",
+    "integration": "this key was revoked",
+    "device": "this device was revoked",
+}
 _numbers = count(randbelow(2**32))
 
 
@@ -47,8 +53,10 @@ class Session:
         "behind",
         "gate",
         "id",
+        "left_at",
         "principal",
         "sent",
+        "since",
         "slot",
         "socket",
         "stuck",
@@ -66,6 +74,9 @@ class Session:
         self.watches: dict[str, Watching] = {}
         #: Where a session that cannot keep up was left; None while it is live.
         self.behind: Cursor | None = None
+        #: When that was (loop time), and since when it is here (unix seconds).
+        self.left_at = 0.0
+        self.since = gate.clock()
         #: Woken when a paused socket drains; only while a first picture is on its way.
         self.waiting: asyncio.Event | None = None
         self.sent = 0
@@ -113,7 +124,7 @@ class Session:
     def paused(self) -> None:
         """The peer reads too slowly: from here on it is behind, at the feed's cursor."""
         if self.behind is None and self.principal is not None:
-            self.behind = self.gate.feed.cursor
+            self.behind, self.left_at = self.gate.feed.cursor, self.gate.now()
             for watch in self.watches.values():
                 watch.view.live.discard(self)
         self.stuck, self.stuck_since = self.socket.unsent(), self.gate.now()
@@ -232,11 +243,10 @@ class Session:
             return
         now = today(self.gate, was)
         if now is None:
-            gone = "this user is gone" if was.kind == "user" else "this key was revoked"
-            self.close(Code.FORBIDDEN, gone)
+            self.close(Code.FORBIDDEN, _GONE[was.kind])
             return
         self.principal = now
-        if (now.role, now.scopes) != (was.role, was.scopes):
+        if (now.role, now.scopes, now.airport) != (was.role, was.scopes, was.airport):
             self.restart(None, "rights")
 
     # What the client says.

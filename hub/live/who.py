@@ -1,7 +1,7 @@
 """Whose session it is: when it says hello, and again whenever that row has changed.
 
-Nothing is said to a client here. Invariant: rights come from the directory and the keyring as the
-feed last told, never from the token or from an earlier moment.
+Nothing is said to a client here. Invariant: rights come from the directory, the keyring and the devices
+as the feed last told, never from the token or from an earlier moment.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from dataclasses import replace
 
 from hub.errors import Forbidden, Unauthenticated
 from hub.identity.api_keys import is_key
+from hub.identity.devices import is_device
 from hub.live.gate import Gate
 from hub.rules.access import Principal
 
 
 async def identify(gate: Gate, token: str) -> Principal:
-    """The principal of a user's token or a key. Raises Unauthenticated, Forbidden, Unavailable."""
+    """The principal of a user's token, a key or a device. Raises Unauthenticated, Forbidden, Unavailable."""
     if is_key(token):
         return await gate.keyring.find(token)
+    if is_device(token):
+        return await gate.devices.find(token)
     claims = gate.verifier.verify_now(token) or await gate.verifier.verify(token)
     person = gate.directory.by_sub(claims.sub) or await gate.directory.find(claims.sub)
     if person is None:
@@ -28,9 +31,11 @@ async def identify(gate: Gate, token: str) -> Principal:
 
 
 def today(gate: Gate, was: Principal) -> Principal | None:
-    """Who that is by now; None if the user is gone or the key revoked."""
+    """Who that is by now; None if the user is gone, the key or the device revoked."""
     if was.kind == "integration":
         return gate.keyring.by_id(was.id)
+    if was.kind == "device":
+        return gate.devices.by_id(was.id)
     person = gate.directory.by_id(was.id)
     if person is None or person.sub != was.sub:
         return None

@@ -24,7 +24,7 @@ from aiohttp.typedefs import Middleware
 from hub.errors import Fault, HubError, Invalid
 from hub.rest import asked, cors
 from hub.rest.house import House
-from hub.rest.limits import TOLD
+from hub.rest.limits import TOLD, Share
 from hub.rest.problem import REQUEST_ID, Refused, from_aiohttp, marks, problem, render
 from hub.rest.registry import Answer, Ask, Nothing, Route
 from hub.rest.who import Keeper
@@ -110,21 +110,47 @@ def serve(house: House, keeper: Keeper, route: Route) -> Serve:
         body: Any = _NOTHING
         if route.body is not Nothing:
             body = await asked.body(route.body, request, route.types)
-        answer = await route.handler(
-            Ask(
-                house,
-                request.rel_url,
-                request.match_info,
-                query,
-                body,
-                principal,
-                _expected(request) if route.conditional else ANY,
-                _key(request, route, principal, body) if route.once else None,
-            )
+        ask: Ask[Any, Any] = Ask(
+            house,
+            request.rel_url,
+            request.match_info,
+            query,
+            body,
+            principal,
+            _expected(request) if route.conditional else ANY,
+            _key(request, route, principal, body) if route.once else None,
+            "" if principal is not None else _site(house, request),
         )
+        if route.share is None:
+            answer = await route.handler(ask)
+        else:
+            answer = await _within(keeper, request, route, route.share, ask)
         return _dress(house, request, answer)
 
     return door
+
+
+async def _within(
+    keeper: Keeper, request: web.Request, route: Route, share: Share, ask: Ask[Any, Any]
+) -> Answer:
+    """Call a handler whose requests are counted. Raises Refused (429)."""
+    undo = keeper.draw(request, ask.principal, share)
+    wrong = False
+    try:
+        return await route.handler(ask)
+    except Invalid:
+        wrong = True
+        raise
+    finally:
+        if share.only_faults and not wrong:
+            undo()
+
+
+def _site(house: House, request: web.Request) -> str:
+    """This hub's origin as whoever asks knows it; a proxy's TLS shows only in the settings."""
+    ends = f"://{request.host}".lower()
+    known = (origin for origin in house.settings.origins if origin.endswith(ends))
+    return next(known, f"http{ends}")
 
 
 def _expected(request: web.Request) -> Expected:

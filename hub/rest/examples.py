@@ -69,6 +69,8 @@ _NAMED: Mapping[str, Any] = {
     "name": "weather-monitor",
     "role": "STUDENT",
     "node": "hub-1",
+    "session": "5f2c8be1",
+    "user_code": "BCDF-GHJK",
 }
 _FORMATS: Mapping[str, Any] = {
     "uuid": BOOKING,

@@ -5,7 +5,7 @@ No code runs here. Invariant: a door asks for nothing that is not named here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.identity.issuer import Issuer
 from hub.identity.tokens import Claims
@@ -53,14 +53,21 @@ class Directory(Protocol):
         """The user of a token's subject; waits for the feed before it says None."""
 
 
-class Keyring(Protocol):
-    """The integrations' keys, as of now."""
+class Credentials(Protocol):
+    """The integrations' keys, or the devices', as of now."""
 
     async def find(self, secret: str) -> Principal:
-        """The integration that holds this key. Raises Unauthenticated, Unavailable."""
+        """Who holds this credential. Raises Unauthenticated, Unavailable."""
 
     async def settle(self) -> None:
         """Wait, not for long, until this node has seen what is committed by now."""
+
+
+class Gate(Protocol):
+    """The sessions of this node."""
+
+    def present(self) -> list[dict[str, Any]]:
+        """Those that are open, as an admin is shown them."""
 
 
 class Verifier(Protocol):
@@ -82,9 +89,13 @@ class House(Protocol):
     @property
     def directory(self) -> Directory: ...
     @property
-    def keyring(self) -> Keyring: ...
+    def keyring(self) -> Credentials: ...
+    @property
+    def devices(self) -> Credentials: ...
     @property
     def verifier(self) -> Verifier: ...
+    @property
+    def gate(self) -> Gate: ...
     @property
     def issuer(self) -> Issuer | None:
         """The development issuer, where the hub is its own."""

@@ -34,6 +34,16 @@ class Left(NamedTuple):
     seconds: int
 
 
+class Share(NamedTuple):
+    """What one may ask of a single route, where that is less than of all: how many at once, and
+    after how many seconds one more. ``only_faults``: only what was answered with 422 counts."""
+
+    name: str
+    burst: int
+    seconds: float
+    only_faults: bool = False
+
+
 class Buckets:
     """Buckets by name, each kept as one number: when it will be full again (GCRA)."""
 
@@ -66,6 +76,11 @@ class Buckets:
         left = math.floor(self._burst - missing)
         return Left(enough, left, math.ceil((missing - (self._burst - left - 1)) * every) or 1)
 
+    def give_back(self, name: str) -> None:
+        """One request that was taken and shall not count."""
+        if name in self._full_at:
+            self._full_at[name] -= self._every
+
     def _forget(self, now: float) -> None:
         """Whoever has not asked for longest is in front: two looks a request outrun any crowd."""
         for _ in range(2):
@@ -82,6 +97,8 @@ class Limits:
         per_second, burst = settings.requests_per_second, settings.requests_burst
         self.principals = Buckets(per_second, burst, clock)
         self.addresses = Buckets(per_second, burst, clock)
+        self._clock = clock
+        self._shares: dict[Share, Buckets] = {}
         self._policy = f'"default";q={burst};w={math.ceil(burst / per_second)}'
 
     def spend(self, request: web.Request, principal: Principal | None) -> None:
@@ -101,6 +118,44 @@ class Limits:
                 "You ask faster than your share; wait a moment.",
                 headers={"Retry-After": str(left.seconds)},
             )
+
+    def draw(
+        self, request: web.Request, principal: Principal | None, share: Share
+    ) -> Callable[[], None]:
+        """Count this request against a share, of whoever asks and of the address.
+
+        Returns how to undo that. Raises Refused (429).
+        """
+        if share not in self._shares:
+            self._shares[share] = Buckets(1 / share.seconds, share.burst, self._clock)
+        buckets = self._shares[share]
+        names = [whence(request.remote)]
+        if principal is not None:
+            names.append(f"{principal.kind}:{principal.id}")
+        taken: list[str] = []
+
+        def undo() -> None:
+            for name in taken:
+                buckets.give_back(name)
+
+        for name in names:
+            left = buckets.take(name)
+            if not left.enough:
+                undo()
+                policy = (
+                    f'"{share.name}";q={share.burst};w={math.ceil(share.burst * share.seconds)}'
+                )
+                request[TOLD] = {
+                    "RateLimit-Policy": policy,
+                    "RateLimit": f'"{share.name}";r=0;t={left.seconds}',
+                }
+                raise Refused(
+                    429,
+                    "That was tried too often; wait a while.",
+                    headers={"Retry-After": str(left.seconds)},
+                )
+            taken.append(name)
+        return undo
 
 
 def whence(address: str | None) -> str:

@@ -58,6 +58,12 @@ def document(routes: Sequence[Route]) -> Json:
                     "bearerFormat": "hub_…",
                     "description": "An integration: a key an admin made, good for its scopes.",
                 },
+                "device": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "hubd_…",
+                    "description": "A kiosk that an admin has approved, for what it shows.",
+                },
             },
         },
     }
@@ -155,7 +161,7 @@ class _Drawing:
         if not reading and route.who is not None:
             headers += ["Hub-Transaction"] + ["ETag"] * (model is not None)
             headers += ["Content-Location"] * (model is not None and "{id}/" in route.path)
-        if status == 201:
+        if status == 201 and route.who is not None:
             headers += ["Location"]
         if route.once and status < 300:
             headers += ["Idempotency-Replayed"]
@@ -180,7 +186,9 @@ class _Drawing:
 def _security(route: Route) -> list[Json]:
     if route.who is None:
         return []
-    return [{"user": []}] + ([{"key": [route.scope]}] if route.scope else [])
+    found: list[Json] = [{"user": []}] * bool(route.who)
+    found += [{"key": [route.scope]}] * bool(route.scope)
+    return found + [{"device": []}] * route.device
 
 
 def _tags(routes: Sequence[Route]) -> list[Json]:

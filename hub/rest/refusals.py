@@ -55,11 +55,12 @@ HEADERS: dict[str, tuple[Json, str]] = {
     "WWW-Authenticate": (_TEXT, "RFC 6750: how to sign in, and what was wrong with the token."),
     "Retry-After": (_SECONDS, "After how many seconds it is worth asking again."),
     "RateLimit-Policy": (
-        {"type": "string", "pattern": '^"default";q=[0-9]+;w=[0-9]+$'},
-        "Your share: so many requests at once (`q`), which come back within so many seconds (`w`).",
+        {"type": "string", "pattern": '^"[a-z]+";q=[0-9]+;w=[0-9]+$'},
+        "Your share, or a route's own that is used up: so many requests at once (`q`), which come back "
+        "within so many seconds (`w`).",
     ),
     "RateLimit": (
-        {"type": "string", "pattern": '^"default";r=[0-9]+;t=[0-9]+$'},
+        {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
         "What is left of it: requests (`r`), and seconds until there is one more (`t`).",
     ),
     "Accept": (_TEXT, "The media types that can be sent here."),
@@ -93,7 +94,7 @@ REFUSALS: dict[int, Refusal] = {
     401: Refusal(
         "Unauthenticated",
         "Nobody, or nobody the hub can verify, is asking. Codes: `no-token`, `unauthenticated`, "
-        "`token-expired`, `unknown-key`.",
+        "`token-expired`, `unknown-key`, `unknown-device`.",
         "no-token",
         "Send Authorization: Bearer and a token.",
         ("WWW-Authenticate",),
@@ -123,6 +124,12 @@ REFUSALS: dict[int, Refusal] = {
         "`duplicate` and `illegal-move` are among them.",
         "overlap",
         "Another booking holds that time.",
+    ),
+    410: Refusal(
+        "Gone",
+        "What was good for a while is so no more, or was used up. Code: `pairing-over`.",
+        "pairing-over",
+        "This pairing is over; begin another.",
     ),
     412: Refusal(
         "Stale",

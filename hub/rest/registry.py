@@ -19,6 +19,7 @@ from yarl import URL
 from hub.errors import Forbidden, NotFound
 from hub.model import Role, Scope
 from hub.rest.house import House
+from hub.rest.limits import Share
 from hub.rules.access import Principal
 from hub.schedule.fields import UUID_TEXT
 from hub.schedule.once import Key
@@ -54,6 +55,8 @@ class Ask(Generic[Q, B]):
     principal: Principal | None = None
     expected: Expected = ANY
     key: Key | None = None
+    #: Where people find this hub: an origin (RFC 6454).
+    site: str = ""
 
     @property
     def who(self) -> Principal:
@@ -115,6 +118,10 @@ class Route:
     limited: bool = True
     #: Headers that its answers may have besides those that every such route's may.
     headers: tuple[str, ...] = ()
+    #: Whether a device may call it.
+    device: bool = False
+    #: What may be asked of it, where that is less than of all.
+    share: Share | None = None
 
     def judge(self, who: Principal) -> None:
         """Whether ``who`` may call it at all. Raises Forbidden."""
@@ -123,6 +130,9 @@ class Route:
                 raise Forbidden("This is not for an integration to do.")
             if self.scope not in who.scopes:
                 raise Forbidden(f"This key lacks the scope {self.scope}.", code=NO_SCOPE)
+        elif who.kind == "device":
+            if not self.device:
+                raise Forbidden("This is not for a device to do.")
         elif self.who is not None and who.role not in self.who:
             raise Forbidden("This is not for your role to do.")
 
@@ -161,10 +171,13 @@ class Routes:
         scope: Scope | None = None,
         limited: bool = True,
         headers: tuple[str, ...] = (),
+        device: bool = False,
+        share: Share | None = None,
     ) -> Callable[[Handler[Q, B]], Handler[Q, B]]:
         """Register the decorated handler. Statuses every such route has need not be named.
 
-        ``who`` are the roles that may call it; with ``scope``, an integration may that holds it.
+        ``who`` are the roles that may call it; with ``scope``, an integration may that holds it; with
+        ``device``, a device may.
         """
         assert who is not PUBLIC or scope is None, "a public route is everybody's"
         assert who is PUBLIC or limited, "who signs in is counted"
@@ -188,7 +201,7 @@ class Routes:
         def register(handler: Handler[Q, B]) -> Handler[Q, B]:
             self.all.append(
                 Route(method, path, self.tag, handler, query, body, types, many, answers,
-                      refusals, who, conditional, once, scope, limited, headers)
+                      refusals, who, conditional, once, scope, limited, headers, device, share)
             )  # fmt: skip
             return handler
 

@@ -1,8 +1,8 @@
-"""Who is asking: a bearer token, verified, and the user it names as that row is now; or a key.
+"""Who is asking: a bearer token, verified, and the user it names as that row is now; a key; a device.
 
 Nothing is allowed or refused here but being somebody. Invariants: the role comes from the
-directory and a key's scopes from the keyring, never from what was sent; a token or a key is in no
-message, and kept in no form but a digest.
+directory, a key's scopes from the keyring and a device's airport from the devices, never from what
+was sent; a token or a key is in no message, and kept in no form but a digest.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from aiohttp import hdrs, web
 
 from hub.errors import Forbidden, Unauthenticated
 from hub.identity.api_keys import is_key
+from hub.identity.devices import is_device
 from hub.identity.tokens import Claims
 from hub.rest.house import House
-from hub.rest.limits import Limits
+from hub.rest.limits import Limits, Share
 from hub.rules.access import Principal
 
 #: Seconds for which a verified token is believed without looking at its signature again. A key
@@ -40,6 +41,12 @@ class Keeper:
         """One request of nobody known. Raises Refused (429)."""
         self._limits.spend(request, None)
 
+    def draw(
+        self, request: web.Request, principal: Principal | None, share: Share
+    ) -> Callable[[], None]:
+        """One request out of a share; returns how to undo that. Raises Refused (429)."""
+        return self._limits.draw(request, principal, share)
+
     async def admit(self, request: web.Request) -> Principal:
         """The principal of ``Authorization: Bearer …`` (RFC 6750), if it has not asked too often.
 
@@ -54,7 +61,7 @@ class Keeper:
         return principal
 
     async def _principal(self, request: web.Request) -> Principal:
-        """Who holds the user's token or the key that was sent."""
+        """Who holds the user's token, the key or the device's credential that was sent."""
         lines = request.headers.getall(hdrs.AUTHORIZATION, [])
         if not lines:
             raise Unauthenticated("Send Authorization: Bearer and a token.", code="no-token")
@@ -64,6 +71,8 @@ class Keeper:
         token = token.strip()
         if is_key(token):
             return await self._house.keyring.find(token)
+        if is_device(token):
+            return await self._house.devices.find(token)
         claims = await self._claims(token)
         person = await self._house.directory.find(claims.sub)
         if person is None:

@@ -13,8 +13,8 @@ ABOUT = """\
 A flight school's schedule, and how programs change it. What is committed here, or by any other program,
 reaches everybody entitled to see it over the WebSocket `/api/v1/ws` (subprotocol `hub.v1`).
 
-**Signing in.** Send `Authorization: Bearer` and a person's JWT, or an integration's key. The role is that
-of the person's row as it is now; a key is good for its scopes.
+**Signing in.** Send `Authorization: Bearer` and a person's JWT, an integration's key, or a kiosk's
+credential. The role is that of the person's row as it is now; a key is good for its scopes.
 
 **Reading and going on live.** Every read says the snapshot it was read in, `Hub-Cursor`. A watch that
 begins there is told exactly what changed since: no gap, no overlap. A write says its transaction,
