@@ -2,7 +2,7 @@
  * The list: the day's flights in order, by part of the day, with a mark where now is.
  */
 import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
-import { inTheAir } from "./day.js";
+import { inTheAir } from "./flights.js";
 import { STATUS, clock, duration, people, plural, tail } from "./words.js";
 
 const PARTS = [

@@ -1,9 +1,10 @@
 /**
- * The timeline: one lane an aircraft, one block a flight, a line for now.
+ * The timeline: one lane an aircraft or an instructor, one block a flight, a line for now, and the hours
+ * in which somebody cannot fly.
  */
 import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
-import { inTheAir } from "./day.js";
-import { NO_AIRCRAFT, STATUS, clock, logged, plural, peopleShort, isLocal, tail } from "./words.js";
+import { inTheAir } from "./flights.js";
+import { SAY, STATUS, clock, isLocal, logged, peopleShort, plural, surname, tail } from "./words.js";
 
 const HOUR = 3_600_000;
 const LEAST = 9; // hours shown, at least
@@ -31,13 +32,23 @@ function windowOf(flights, from, to, now) {
   return { left: from + left * HOUR, right: from + right * HOUR, hours: right - left };
 }
 
-/** Flights by aircraft; those that overlap (a cancelled one and its successor) get rows of their own. */
-function lanesOf(flights) {
+/** What the lanes can be: a key and a name for a row, and what else a block says. */
+const BY = {
+  aircraft: { key: (row) => row.aircraft_id ?? "", name: tail, says: peopleShort },
+  instructor: {
+    key: (row) => row.instructor_id,
+    name: (row) => row.instructor_name,
+    says: (row, role) => (role === "STUDENT" ? tail(row) : `${surname(row.student_name)} · ${tail(row)}`),
+  },
+};
+
+/** Flights by lane; those that overlap (a cancelled one and its successor) get rows of their own. */
+function lanesOf(flights, by) {
   const lanes = new Map();
   for (const flight of flights) {
-    const name = tail(flight.row);
-    const lane = lanes.get(name) ?? { name, flights: [], ends: [], minutes: 0, count: 0 };
-    lanes.set(name, lane);
+    const key = by.key(flight.row);
+    const lane = lanes.get(key) ?? { key, name: by.name(flight.row), flights: [], ends: [], minutes: 0, count: 0 };
+    lanes.set(key, lane);
     let row = lane.ends.findIndex((end) => end <= flight.start);
     if (row < 0) row = lane.ends.push(0) - 1;
     lane.ends[row] = flight.end;
@@ -47,8 +58,8 @@ function lanesOf(flights) {
       lane.minutes += flight.row.duration_minutes;
     }
   }
-  const last = (name) => name === NO_AIRCRAFT;
-  return [...lanes.values()].sort((a, b) => last(a.name) - last(b.name) || a.name.localeCompare(b.name));
+  const last = (lane) => lane.key === "";
+  return [...lanes.values()].sort((a, b) => last(a) - last(b) || a.name.localeCompare(b.name));
 }
 
 export class Board {
@@ -63,11 +74,12 @@ export class Board {
     this._scrolled = null;
   }
 
-  render({ flights, from, to, now, role, changes }) {
+  /** `by` is "aircraft" or "instructor"; `away(key)` → [[from, to]] in ms in which a lane cannot fly. */
+  render({ flights, from, to, now, role, changes, by, away }) {
     const shown = windowOf(flights, from, to, now);
     const part = (at) => ((at - shown.left) / (shown.right - shown.left)).toFixed(5);
     this._inner.style.setProperty("--hours", shown.hours);
-    const lanes = lanesOf(flights);
+    const lanes = lanesOf(flights, BY[by]);
     this._inner.style.setProperty("--lanes", lanes.reduce((sum, lane) => sum + lane.ends.length, 0));
     const ticks = Array.from({ length: shown.hours }, (_, hour) => shown.left + hour * HOUR);
     keyed(this._axis, ticks, String, (at) => h("span", {}, clock(at)), (tick, at) => {
@@ -78,9 +90,9 @@ export class Board {
     keyed(
       this._lanes,
       lanes,
-      (lane) => lane.name,
+      (lane) => `${by} ${lane.key}`,
       (lane) => this._lane(lane),
-      (element, lane) => this._updateLane(element, lane, { part, now, role, changes, shown }),
+      (element, lane) => this._updateLane(element, lane, { part, now, role, changes, shown, says: BY[by].says, away: away(lane.key) }),
     );
     const within = now >= shown.left && now < shown.right && now >= from && now < to;
     this._now.hidden = !within;
@@ -100,14 +112,24 @@ export class Board {
   }
 
   _lane(lane) {
-    return h("li", { class: "lane", "data-lane": lane.name },
-      h("div", { class: "lane-name" }, h("b", {}, lane.name), h("span", { class: "quiet" }), h("span", { class: "quiet lane-hours" })),
-      h("ul", { class: "track" }),
+    return h("li", { class: "lane", "data-lane": lane.key },
+      h("div", { class: "lane-name" }, h("b"), h("span", { class: "quiet" }), h("span", { class: "quiet lane-hours" }), h("span", { class: "unseen" })),
+      h("div", { class: "track" }, h("div", { class: "aways" }), h("ul")),
     );
   }
 
   _updateLane(element, lane, how) {
-    const [name, track] = element.children;
+    const [name, ground] = element.children;
+    const [aways, track] = ground.children;
+    setText(name.children[0], lane.name);
+    const { part, shown } = how;
+    const away = how.away.filter(([from, to]) => to > shown.left && from < shown.right);
+    keyed(aways, away, ([from, to]) => `${from} ${to}`, () => h("span", { class: "away" }), (item, [from, to]) => {
+      const left = Number(part(Math.max(from, shown.left)));
+      item.style.setProperty("--at", left);
+      item.style.setProperty("--long", (Number(part(Math.min(to, shown.right))) - left).toFixed(5));
+    });
+    setText(name.children[3], away.length ? SAY.away(away.map(([from, to]) => `${clock(from)}–${clock(to)}`).join(", ")) : "");
     setText(name.children[1], lane.count ? plural(lane.count, "flight") : "no flights");
     setText(name.children[2], lane.count ? logged(lane.minutes) : "");
     element.style.setProperty("--rows", lane.ends.length);
@@ -133,7 +155,7 @@ export class Board {
     return item;
   }
 
-  _updateBlock(item, flight, { part, now, role, changes, shown }) {
+  _updateBlock(item, flight, { part, now, role, changes, shown, says }) {
     const { row } = flight;
     const { button, sign, time, word, who, from, to } = item.parts;
     item.flightKey = flight.key;
@@ -148,7 +170,7 @@ export class Board {
     setIcon(sign, STATUS[row.status].icon);
     setText(time, clock(flight.start));
     setText(word, STATUS[row.status].word);
-    setText(who, peopleShort(row, role));
+    setText(who, says(row, role));
     setText(from, `${row.departure_airport} `);
     setText(to, isLocal(row) ? "local" : `→ ${row.arrival_airport}`);
     setAttribute(from, "data-kept", isLocal(row));

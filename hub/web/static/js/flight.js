@@ -2,13 +2,15 @@
  * The card of one flight, kept up to date while it is open.
  */
 import { flash, h, icon, setAttribute, setIcon, setText } from "./dom.js";
-import { STATUS, TRAINING, clock, date, duration, shortDate, tail, weekday, zone, zulu } from "./words.js";
+import { SAY, STATUS, TRAINING, clock, date, duration, shortDate, tail, weekday, zone, zulu } from "./words.js";
 
-const card = document.getElementById("flight");
 const MARGIN = 12;
 
 export class FlightCard {
-  constructor() {
+  constructor(root) {
+    const card = h("div", { class: "card-pop flight-card", popover: true, tabindex: "-1", role: "dialog", "aria-label": SAY.flight });
+    this._card = card;
+    root.append(card);
     this.key = null;
     this._sign = icon("confirmed");
     this._word = h("span");
@@ -21,6 +23,7 @@ export class FlightCard {
     this._facts = new Map(
       ["Aircraft", "Student", "Instructor", "Duration", "Training", "Last change"].map((name) => [name, h("dd")]),
     );
+    this._answer = h("a", { class: "button is-first card-answer" }, icon("rescheduling"), h("span"));
     const facts = h("dl", {}, [...this._facts].flatMap(([name, value]) => h("div", {}, h("dt", {}, name), value)));
     const close = h("button", { type: "button", class: "step", onclick: () => card.hidePopover() }, icon("close"), h("span", { class: "unseen" }, "Close"));
     card.replaceChildren(
@@ -29,6 +32,7 @@ export class FlightCard {
       h("p", {}, this._time, " ", this._zulu),
       this._note,
       facts,
+      this._answer,
     );
     card.addEventListener("toggle", (event) => {
       if (event.newState === "closed") this.key = null;
@@ -37,6 +41,7 @@ export class FlightCard {
 
   open(key, row, anchor) {
     this.key = key;
+    const card = this._card;
     this.update(row);
     card.showPopover();
     card.focus({ preventScroll: true });
@@ -44,10 +49,11 @@ export class FlightCard {
   }
 
   close() {
-    if (this.key !== null) card.hidePopover();
+    if (this.key !== null) this._card.hidePopover();
   }
 
   update(row, change = null) {
+    const card = this._card;
     const start = Date.parse(row.scheduled_datetime);
     const end = start + row.duration_minutes * 60_000;
     setAttribute(this._pill, "data-status", row.status);
@@ -68,11 +74,15 @@ export class FlightCard {
     const moved = row.rescheduled_to_datetime && Date.parse(row.rescheduled_to_datetime);
     this._note.hidden = !moved && !row.original_booking_id;
     setText(this._note, moved ? `Moved to ${shortDate(moved)}, ${clock(moved)}.` : "Takes the place of an earlier flight.");
+    this._answer.hidden = row.status !== "RESCHEDULING";
+    setAttribute(this._answer, "href", `#/reschedule/${row.id}`);
+    setText(this._answer.lastElementChild, SAY.newTimes);
     if (change) flash(this._pill, change);
   }
 
   /** Beside what was pressed, inside the window; on a phone the style sheet makes it a sheet. */
   _place(anchor) {
+    const card = this._card;
     card.style.removeProperty("left");
     card.style.removeProperty("top");
     if (matchMedia("(max-width: 639px)").matches) return;

@@ -4,18 +4,17 @@
 import { h, icon } from "./dom.js";
 import { SAY } from "./words.js";
 
-/** `flights` is the day's watch, `asked` when (performance.now) it was begun. */
-export function instead(flights, client, asked) {
-  if (flights.error) return empty("stopped", "This day cannot be shown", flights.error.message);
-  if (flights.ready) return empty("confirmed", SAY.noFlights, SAY.noFlightsMore);
-  const waiting = ["waiting", "stopped"].includes(client.state.phase);
-  if (waiting && client.heardAt !== null) return empty("waiting", SAY.cannotLoad, "");
+/** `picture` is what should be shown (picture.js), `none` what to say where there is nothing. */
+export function instead(picture, client, none = [SAY.noFlights, SAY.noFlightsMore]) {
+  if (picture.error) return empty("stopped", SAY.refused, picture.error.message);
+  if (picture.whole) return empty("plane", ...none);
+  if (["waiting", "stopped"].includes(client.state)) return empty("waiting", SAY.cannotLoad, "");
   // A quick answer should not flicker through a picture of waiting.
-  return performance.now() - asked < 150 ? h("div") : skeleton();
+  return performance.now() - picture.asked < 150 ? h("div") : skeleton();
 }
 
-function empty(sign, words, more) {
-  return h("div", { class: "empty", "data-what": words }, icon(sign), h("b", {}, words), h("span", { class: "quiet" }, more));
+export function empty(sign, words, more, ...rest) {
+  return h("div", { class: "empty", "data-what": words }, icon(sign), h("b", {}, words), h("span", { class: "quiet" }, more), rest);
 }
 
 function skeleton() {

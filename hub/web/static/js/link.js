@@ -1,56 +1,39 @@
 /**
  * The connection's state, told honestly: the chip, the banner, and a quiet voice for screen readers.
  *
- * Invariant: "Live" is said only while the hub has spoken and vouches for what is shown.
+ * Invariants: "Live" is said only while the hub vouches for what is shown; what would write is out of
+ * reach while it does not, and says why.
  */
 import { h, icon, setAttribute, setIcon, setText } from "./dom.js";
-import { clock, clockSeconds, plural } from "./words.js";
+import { SAY, clock, clockSeconds, plural } from "./words.js";
 
 const PATIENCE = 1500; // a hiccup shorter than this earns no banner
+const ICONS = { live: "live", connecting: "connecting", waiting: "waiting", stale: "stale", stopped: "stopped" };
 
 const chip = document.getElementById("link");
 const banner = document.getElementById("banner");
 const voice = document.getElementById("announce");
 
-/** What is to be said: {kind, word, detail, why}. */
-export function describe(client) {
-  const { phase, attempt, retryAt, reason, code } = client.state;
-  const stale = client.freshUntil !== null && !client.fresh;
-  const offline = navigator.onLine === false;
-  const since = stale ? `Stale since ${clock(client.freshUntil)}` : "";
-  if (phase === "stopped") return { kind: "stopped", word: "Disconnected", detail: "", why: stopped(code, reason) };
-  if (phase === "live" || (phase === "catching-up" && stale)) {
-    if (!stale) return { kind: "live", word: "Live", detail: "", why: "" };
-    return { kind: "stale", word: since, detail: "", why: "The hub answers, but cannot see the schedule’s changes just now." };
-  }
-  if (phase === "catching-up") return { kind: "connecting", word: "Catching up", detail: "", why: "" };
-  if (phase === "waiting") {
-    const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-    const soon = seconds === 0 ? "" : `in ${seconds} s`;
-    const why = offline ? "This device is offline." : "The hub cannot be reached.";
-    if (stale) return { kind: "stale", word: since, detail: `reconnecting ${soon}`, why };
-    return { kind: "waiting", word: offline ? "Offline" : "Reconnecting", detail: offline ? `reconnecting ${soon}` : soon, why };
-  }
-  if (stale) return { kind: "stale", word: since, detail: "reconnecting", why: "The hub cannot be reached." };
-  return { kind: "connecting", word: attempt > 0 ? "Reconnecting" : "Connecting", detail: "", why: "" };
-}
+const STOPPED = {
+  4001: "Your sign-in was not accepted.",
+  4003: "You no longer have access.",
+  4009: "You have too many pages open.",
+};
 
-function stopped(code, reason) {
-  const known = {
-    4001: "Your sign-in was not accepted.",
-    4003: "You no longer have access.",
-    4009: "You have too many pages open.",
-  };
-  return known[code] ?? (reason ? `The hub said: ${reason}.` : `The hub ended the connection (${code}).`);
-}
-
-const ICONS = { live: "live", connecting: "connecting", waiting: "waiting", stale: "stale", stopped: "stopped" };
+/** What a control is marked with that writes: `data-edit`. */
+const EDITS = "[data-edit]";
 
 export class Link {
-  constructor(client, { onretry, onsignin }) {
+  constructor(client, { onretry, onsignin, onrefuse, signal }) {
     this.client = client;
+    /** When the hub last spoke for what is shown, ms by its clock, or null. */
+    this.heardAt = null;
+    this.kind = "connecting";
+    this._watches = new Set();
+    this._listeners = new Set();
     this._troubled = null;
     this._said = "";
+    this._met = false;
     this._icon = icon("connecting");
     this._word = h("span", { class: "link-word" });
     this._detail = h("span", { class: "link-detail" });
@@ -58,36 +41,95 @@ export class Link {
     this._bannerIcon = icon("waiting");
     this._bannerTitle = h("strong");
     this._bannerText = h("span");
-    this._retry = h("button", { type: "button", class: "button", onclick: onretry }, "Try now");
-    this._signIn = h("button", { type: "button", class: "button", onclick: onsignin }, "Sign in again");
-    const words = h("p", {}, this._bannerTitle, " ", this._bannerText);
-    banner.replaceChildren(this._bannerIcon, words, this._retry, this._signIn);
+    this._retry = h("button", { type: "button", class: "button", onclick: onretry }, SAY.tryNow);
+    this._signIn = h("button", { type: "button", class: "button", onclick: onsignin }, SAY.signInAgain);
+    banner.replaceChildren(this._bannerIcon, h("p", {}, this._bannerTitle, " ", this._bannerText), this._retry, this._signIn);
+    const heard = () => (this.heardAt = client.now());
+    for (const name of ["welcome", "fresh"]) client.on(name, heard);
+    client.on("welcome", () => (this._met = true));
+    this._holdBack(onrefuse, signal);
   }
 
-  /** Whether what is shown is the schedule as it is now. */
-  get trusted() {
+  /** Whether what is shown is the schedule as it is now, and may be edited. */
+  get live() {
     return this.kind === "live";
   }
 
+  /** Why nothing can be changed now, or "" where it can. */
+  get why() {
+    return this.live || this._brief ? "" : SAY.offlineEdits;
+  }
+
+  /** Call `fn(link)` when the state is another. */
+  on(fn, signal) {
+    this._listeners.add(fn);
+    signal?.addEventListener("abort", () => this._listeners.delete(fn), { once: true });
+  }
+
+  /** What is shown rests on this watch too, until it is closed. */
+  rely(watch) {
+    this._watches.add(watch);
+    return () => this._watches.delete(watch);
+  }
+
+  /** The last moment for which what is shown is known to be true. */
+  get knownAt() {
+    return clockSeconds(Math.min(this.heardAt, this.client.freshUntil ?? this.heardAt));
+  }
+
   render() {
-    const state = describe(this.client);
-    this.kind = state.kind;
+    const state = this._describe();
+    const was = `${this.kind} ${this.why}`;
     const now = performance.now();
     const well = state.kind === "live";
     if (well) this._troubled = null;
     else this._troubled ??= now;
-    const lasting = !well && (now - this._troubled > PATIENCE || state.kind === "stopped" || state.kind === "stale");
-
-    setAttribute(chip, "data-kind", state.kind);
-    setIcon(this._icon, ICONS[state.kind]);
-    setText(this._word, state.word);
-    setText(this._detail, state.detail);
-
+    const lasting = !well && (now - this._troubled > PATIENCE || ["stopped", "stale"].includes(state.kind));
+    this._brief = !well && !lasting && this.heardAt !== null;
+    this.kind = state.kind;
+    // A moment of catching up, as when another day is opened, is no news.
+    const shown = this._brief && state.quiet ? { ...state, kind: "live", word: "Live" } : state;
+    setAttribute(chip, "data-kind", shown.kind);
+    setIcon(this._icon, ICONS[shown.kind]);
+    setText(this._word, shown.word);
+    setText(this._detail, shown.detail);
     // Before the first welcome there is nothing on the page that could be old.
-    const everMet = this.client.heardAt !== null;
-    setAttribute(document.body, "data-link", well ? "live" : !everMet ? "first" : lasting ? state.kind : "brief");
-    this._renderBanner(state, lasting && (state.kind !== "connecting" || this.client.state.attempt > 0));
+    const first = this.heardAt === null && !this._met;
+    setAttribute(document.body, "data-link", well ? "live" : first ? "first" : lasting ? state.kind : "brief");
+    this._renderBanner(state, lasting && (state.kind !== "connecting" || !first));
     if (well || lasting) this._say(state);
+    if (was !== `${this.kind} ${this.why}`) {
+      this._mark();
+      for (const fn of this._listeners) fn(this);
+    }
+  }
+
+  /** What is to be said: {kind, word, detail, why}. */
+  _describe() {
+    const { state, retryAt, stopped, freshUntil } = this.client;
+    const stale = freshUntil !== null && this.client.now() > freshUntil;
+    const since = stale ? `Stale since ${clock(freshUntil)}` : "";
+    if (state === "stopped") {
+      const { code, reason } = stopped ?? {};
+      const said = reason ? `The hub said: ${reason}.` : `The hub ended the connection (${code}).`;
+      return { kind: "stopped", word: "Disconnected", detail: "", why: STOPPED[code] ?? said };
+    }
+    if (state === "online") {
+      if (stale) return { kind: "stale", word: since, detail: "", why: "The hub answers, but cannot see the schedule’s changes just now." };
+      const waits = [...this._watches].some((watch) => watch.status === "loading" || watch.status === "stale");
+      if (waits) return { kind: "connecting", word: "Catching up", detail: "", why: "", quiet: true };
+      return { kind: "live", word: "Live", detail: "", why: "" };
+    }
+    const offline = navigator.onLine === false;
+    const why = offline ? "This device is offline." : "The hub cannot be reached.";
+    if (state === "waiting") {
+      const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+      const soon = seconds === 0 ? "" : `in ${seconds} s`;
+      if (stale) return { kind: "stale", word: since, detail: `reconnecting ${soon}`, why };
+      return { kind: "waiting", word: offline ? "Offline" : "Reconnecting", detail: offline ? `reconnecting ${soon}` : soon, why };
+    }
+    if (stale) return { kind: "stale", word: since, detail: "reconnecting", why };
+    return { kind: "connecting", word: this._met ? "Reconnecting" : "Connecting", detail: "", why: "" };
   }
 
   _renderBanner(state, shown) {
@@ -95,10 +137,10 @@ export class Link {
     if (!shown) return;
     setAttribute(banner, "data-kind", state.kind);
     setIcon(this._bannerIcon, ICONS[state.kind]);
-    const { phase, retryAt } = this.client.state;
+    const { state: phase, retryAt } = this.client;
     const seconds = phase === "waiting" ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
     setText(this._bannerTitle, state.kind === "stale" ? `${state.word}.` : state.why || `${state.word}.`);
-    const known = this.client.heardAt === null ? "" : `You see what was known at ${this.knownAt}. `;
+    const known = this.heardAt === null ? "" : `You see what was known at ${this.knownAt}. ${SAY.offlineEdits} `;
     const because = state.kind === "stale" ? `${state.why} ` : "";
     const next =
       phase === "waiting" ? (seconds ? `Next try in ${plural(seconds, "second")}.` : "Trying now.")
@@ -109,17 +151,32 @@ export class Link {
     this._signIn.hidden = phase !== "stopped";
   }
 
-  /** The last moment for which what is shown is known to be true. */
-  get knownAt() {
-    const { heardAt, freshUntil } = this.client;
-    return clockSeconds(Math.min(heardAt, freshUntil ?? heardAt));
-  }
-
   _say(state) {
     const words = state.kind === "live" ? "Live" : [state.word, state.why].filter(Boolean).join(". ");
     if (words === this._said) return;
     // The first "Live" is what everyone expects: no need to speak over the page's own heading.
     if (this._said !== "" || state.kind !== "live") setText(voice, words === "Live" ? "Live again" : words);
     this._said = words;
+  }
+
+  /** Controls that write stay in reach of the keyboard, so that they can say why they do nothing. */
+  _holdBack(onrefuse, signal) {
+    const refuse = (event) => {
+      if (!this.why || !event.target.closest?.(EDITS)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      onrefuse(this.why);
+    };
+    for (const name of ["click", "submit", "dragstart"]) document.addEventListener(name, refuse, { capture: true, signal });
+    const fresh = new MutationObserver(() => this.why && this._mark());
+    fresh.observe(document.getElementById("app"), { childList: true, subtree: true });
+    signal.addEventListener("abort", () => fresh.disconnect(), { once: true });
+  }
+
+  _mark() {
+    for (const element of document.querySelectorAll(EDITS)) {
+      setAttribute(element, "aria-disabled", this.why ? "true" : null);
+      setAttribute(element, "title", this.why || null);
+    }
   }
 }

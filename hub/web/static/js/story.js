@@ -5,38 +5,30 @@ import { clear, flash, h, icon, keyed } from "./dom.js";
 import { SAY, STATUS, clock, clockSeconds, happened, tail } from "./words.js";
 
 const LINES = 6;
-const section = document.getElementById("story");
-const list = document.getElementById("story-list");
 
 export class Story {
   constructor() {
     this._count = 0;
+    this._list = h("ol", { class: "story-list" });
+    this.element = h("section", { class: "story", "aria-labelledby": "story-name" }, h("h2", { id: "story-name" }, SAY.justChanged), this._list);
     this.clear();
   }
 
   /** Another day has another story. */
   clear() {
     this._lines = [];
-    clear(list);
-    section.hidden = true;
+    clear(this._list);
+    this.element.hidden = true;
   }
 
-  /** Add what an update of the bookings did; `now` stands in where the hub told no time. */
-  tell(update, now) {
-    const lines = [];
-    for (const [key, change] of update.upserts) {
-      if (change.before && change.changed.every((name) => name === "updated_at")) continue;
-      lines.push({ key, row: change.row, at: change.at, words: happened(change) });
-    }
-    for (const [key, { row, at }] of update.removes) lines.push({ key, row, at, words: [SAY.gone] });
+  /** Add what happened: [{key, row, before, changed, gone}], at `at` (ms). */
+  tell(happenings, at) {
+    const lines = happenings.map(({ key, row, gone, ...change }) => ({ key, row, at, words: gone ? [SAY.gone] : happened({ row, ...change }) }));
     if (lines.length === 0) return;
-    for (const line of lines) {
-      line.id = (this._count += 1);
-      line.at = line.at ? Date.parse(line.at) : now;
-    }
+    for (const line of lines) line.id = this._count += 1;
     this._lines = [...lines.reverse(), ...this._lines].slice(0, LINES);
-    section.hidden = false;
-    keyed(list, this._lines, (line) => line.id, (line) => this._line(line), () => {});
+    this.element.hidden = false;
+    keyed(this._list, this._lines, (line) => line.id, (line) => this._line(line), () => {});
   }
 
   _line({ row, words, at }) {

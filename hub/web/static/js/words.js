@@ -65,6 +65,31 @@ export function until(ms) {
   return `in ${duration(minutes)}`;
 }
 
+/**
+ * How much time is left, as [word, kind]: "2 d 4 h", "3 h 05 min", "29 min 10 s"; kind is "calm",
+ * "soon" (under 2 h), "last" (under 30 min) or "over".
+ */
+export function countdown(ms) {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds <= 0) return { word: SAY.over, kind: "over" };
+  const two = (number) => String(number).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 24) return { word: `${Math.floor(hours / 24)} d ${hours % 24} h`, kind: "calm" };
+  if (hours >= 2) return { word: `${hours} h ${two(minutes % 60)} min`, kind: "calm" };
+  if (minutes >= 30) return { word: hours ? `1 h ${two(minutes % 60)} min` : `${minutes} min`, kind: "soon" };
+  return { word: `${minutes} min ${two(seconds % 60)} s`, kind: "last" };
+}
+
+/** "Today, ", "Tomorrow, " or "". */
+export function relativeDay(at, now) {
+  const day = (ms, days = 0) => new Date(new Date(ms).setDate(new Date(ms).getDate() + days)).toDateString();
+  if (day(at) === day(now)) return "Today, ";
+  if (day(at) === day(now, 1)) return "Tomorrow, ";
+  if (day(at) === day(now, -1)) return "Yesterday, ";
+  return "";
+}
+
 /** "just now", "4 min ago", "14:05", "Mon, Nov 23"; for notifications. */
 export function ago(at, now) {
   const minutes = Math.floor((now - at) / 60_000);
@@ -129,15 +154,73 @@ export function happened(change) {
 }
 
 export const SAY = {
+  app: "Flight schedule",
+  yes: "Yes",
+  no: "Cancel",
+  dismiss: "Dismiss",
+  close: "Close",
+  save: "Save",
+  saved: "Saved",
+  tryNow: "Try now",
+  tryAgain: "Try again",
+  signInAgain: "Sign in again",
   signInNeeded: "Your sign-in has ended. Please sign in again.",
+  devSignIn: "Development: choose whom to be. Each sees what that person may see.",
   providerSignIn:
     "Your school signs you in with its own identity provider. Open the hub from your school’s portal to continue.",
   noUsers: "The list of development users could not be read.",
+  unreachable: "The hub could not be reached.",
+  newRelease: "The hub was upgraded; this page loads anew.",
+  pageFailed: "This page could not be loaded.",
+  noPage: "There is no such page",
+  noPageMore: "It may have been for somebody else, or be gone.",
+  toDay: "Go to the schedule",
+  offlineEdits: "Nothing can be changed until the hub is reached again.",
   noFlights: "No flights on this day",
   noFlightsMore: "When one is booked it appears here by itself.",
-  noNotices: "Nothing to read",
-  noNoticesMore: "Weather alerts and new times will appear here by themselves.",
-  cannotLoad: "This day cannot be shown until the hub is back.",
-  markFailed: "Could not be marked as read. Try again.",
+  cannotLoad: "This cannot be shown until the hub is back.",
   gone: "No longer on this day",
+  flight: "Flight",
+  newTimes: "See the new times",
+  refused: "This cannot be shown",
+  justChanged: "Just changed",
+  showAs: "Show as",
+  today: "Today",
+  dayBefore: "Day before",
+  dayAfter: "Day after",
+  pickDay: "Go to a day",
+  byAircraft: "Aircraft",
+  byInstructor: "Instructor",
+  asList: "List",
+  byStatus: "Flights by status",
+  away: (hours) => `Not available ${hours}`,
+  awayKey: "Not available",
+  youAway: "You are not available",
+  knownAt: (at) => `As known at ${at}`,
+  over: "Over",
+  waiting: "Waiting for your choice",
+  pickTime: "Choose a new time",
+  flightOf: (when, whom) => `${when} with ${whom}`,
+  details: "Details",
+  nextFlight: "Next flight",
+  flyingNow: "Flying now",
+  backAt: (at) => `until ${at}`,
+  noneAhead: "No flights ahead",
+  noneAheadMore: "When one is booked for you it appears here by itself.",
+  showPast: (days) => `Show the last ${days} days`,
+  nonePast: (days) => `No flights in the last ${days} days`,
+  show: "Show",
+  choose: "Choose a time",
+  panels: "Panels",
+  toAnswer: (count) => (count === 1 ? "1 flight waits for your choice" : `${count} flights wait for your choice`),
+  unread: (count) => `${count} unread`,
+};
+
+/** The pages, as the menu names them. */
+export const PAGE = {
+  day: "Day",
+  mine: "My flights",
+  availability: "Availability",
+  notifications: "Notifications",
+  admin: "Admin",
 };

@@ -1,8 +1,8 @@
 /**
- * The day in view: which one, its flights in order, their sum in a line.
+ * Days and flights as pages reckon with them: which day, its flights in order, their sum in a line.
  */
 import { h, icon, keyed, setAttribute, setText } from "./dom.js";
-import { STATUS, clock, date, plural, tail, until, weekday } from "./words.js";
+import { STATUS, clock, plural, tail, until } from "./words.js";
 
 /** Local midnight of the day that holds `at` (ms), moved by whole days. */
 export function midnight(at, days = 0) {
@@ -60,17 +60,4 @@ export function renderNext(line, flights, now, today) {
   const flying = flights.filter((flight) => inTheAir(flight, now)).length;
   const before = flying ? `${plural(flying, "flight")} out now. ` : "";
   setText(line, `${before}Next departure ${clock(next.start)}, ${tail(next.row)}, ${until(next.start - now)}`);
-}
-
-/** The day's name above it, and whether "Today" leads anywhere. */
-export function renderHead(from, now) {
-  const today = dayKey(from) === dayKey(now);
-  const near = { [dayKey(midnight(now, -1))]: ", yesterday", [dayKey(midnight(now, 1))]: ", tomorrow" };
-  const name = document.getElementById("day-name");
-  const parts = [weekday(from), `${date(from)}${near[dayKey(from)] ?? ""}`];
-  if (name.dataset.day !== parts.join()) {
-    name.dataset.day = parts.join();
-    name.replaceChildren(parts[0], " ", h("span", { class: "light" }, parts[1]));
-  }
-  setAttribute(document.getElementById("day-today"), "aria-current", today ? "date" : null);
 }

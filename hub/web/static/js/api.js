@@ -1,0 +1,135 @@
+/**
+ * The REST surface, as pages ask it: JSON in and out, refusals as `Problem`, silence as `Unreachable`.
+ *
+ * Invariants: a token goes into a header and nowhere else; what may have been written is asked again only
+ * under the same Idempotency-Key; a refusal keeps the places it names, so that it can be said at the field.
+ */
+import { SAY } from "./words.js";
+
+const PATIENCE = 15_000; // ms for one answer
+const TRIES = 3;
+const ROOT = "/api/v1";
+
+/** The hub said no (RFC 9457). `errors`: [{pointer | parameter | header, detail}]. */
+export class Problem extends Error {
+  constructor(status, told, retryAfter) {
+    super(told.detail ?? `${status}`);
+    this.status = status;
+    this.code = told.code ?? null;
+    this.errors = told.errors ?? [];
+    this.told = told;
+    this.retryAfter = retryAfter; // seconds, or null
+  }
+
+  /** What is said of one member of the body, by its JSON Pointer ("/start_time"), or null. */
+  at(pointer) {
+    return this.errors.find((one) => one.pointer === pointer)?.detail ?? null;
+  }
+}
+
+/** No answer came: nobody knows whether anything was done, unless it was asked under a key. */
+export class Unreachable extends Error {
+  constructor() {
+    super(SAY.unreachable);
+  }
+}
+
+export class Api {
+  /** `session`: whoever gives tokens, by `getToken(why)`. */
+  constructor(session) {
+    this._session = session;
+  }
+
+  get(path, query = {}, { signal } = {}) {
+    const asked = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) {
+      for (const one of [value].flat()) if (one !== null && one !== undefined) asked.append(name, one);
+    }
+    const text = String(asked);
+    return this._ask("GET", text ? `${path}?${text}` : path, { signal });
+  }
+
+  /** Under an Idempotency-Key of its own unless `key` names one: asked twice, done once. */
+  post(path, body, { key = crypto.randomUUID() } = {}) {
+    return this._ask("POST", path, { body, headers: key ? { "Idempotency-Key": key } : {} });
+  }
+
+  /** `match`: the ETag that must still hold, else Problem 412. */
+  put(path, body, { match } = {}) {
+    return this._ask("PUT", path, { body, headers: condition(match) });
+  }
+
+  patch(path, body, { match } = {}) {
+    const headers = { "Content-Type": "application/merge-patch+json", ...condition(match) };
+    return this._ask("PATCH", path, { body, headers });
+  }
+
+  delete(path, { match } = {}) {
+    return this._ask("DELETE", path, { headers: condition(match) });
+  }
+
+  /**
+   * → {status, body, etag, cursor, transaction, next, headers}: `cursor` (Hub-Cursor) starts a watch,
+   * `transaction` (Hub-Transaction) is for `client.seen`, `next` the path of the next page or null.
+   */
+  async _ask(method, path, { body, headers = {}, signal } = {}) {
+    const safe = method === "GET" || "Idempotency-Key" in headers;
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await this._once(method, path, body, headers, signal, tried === 1);
+      } catch (error) {
+        if (signal?.aborted || tried === TRIES || !(safe || error.status === 429)) throw error;
+        const again = error instanceof Unreachable || [429, 503].includes(error.status);
+        if (!again || error.retryAfter > 5) throw error;
+        const wait = (error.retryAfter ?? 0) * 1000 + Math.random() * 400 * 2 ** tried;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  async _once(method, path, body, headers, signal, first) {
+    const address = path.startsWith("/") && !path.startsWith(ROOT) ? ROOT + path : path;
+    const give = AbortSignal.timeout(PATIENCE);
+    const send = async (why) => {
+      const token = await this._session.getToken(why);
+      const said = { Accept: "application/json", Authorization: `Bearer ${token}`, ...headers };
+      if (body !== undefined) said["Content-Type"] ??= "application/json";
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      try {
+        return await fetch(address, { method, headers: said, body: text, signal: signal ? AbortSignal.any([signal, give]) : give });
+      } catch {
+        throw new Unreachable();
+      }
+    };
+    let answer = await send("connect");
+    if (answer.status === 401 && first) answer = await send("refused");
+    return read(answer);
+  }
+}
+
+const condition = (match) => (match ? { "If-Match": match } : {});
+
+async function read(answer) {
+  const of = (name) => answer.headers.get(name);
+  const json = /\bjson\b/.test(of("Content-Type") ?? "");
+  let body = null;
+  try {
+    body = json ? await answer.json() : null;
+  } catch {
+    throw new Unreachable();
+  }
+  if (!answer.ok) {
+    const after = Number(of("Retry-After"));
+    throw new Problem(answer.status, body ?? {}, of("Retry-After") && after >= 0 ? after : null);
+  }
+  const next = /<([^>]+)>;\s*rel="next"/.exec(of("Link") ?? "")?.[1] ?? null;
+  return {
+    status: answer.status,
+    body,
+    etag: of("ETag"),
+    cursor: of("Hub-Cursor"),
+    transaction: of("Hub-Transaction"),
+    next: next && new URL(next, location.origin).pathname + new URL(next, location.origin).search,
+    headers: answer.headers,
+  };
+}

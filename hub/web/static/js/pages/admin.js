@@ -1,0 +1,58 @@
+/**
+ * The admin's page: a menu of panels (admin/panels.js), and the one that is chosen. Panels are other people's
+ * modules, mounted as pages are (shell.js); their `params` are what follows the panel's name.
+ */
+import { PANELS } from "../../admin/panels.js";
+import { h, icon, setAttribute } from "../dom.js";
+import { PAGE, SAY } from "../words.js";
+
+export async function mount(root, ctx) {
+  let shown = null;
+  const links = new Map(
+    PANELS.map(({ name, word, sign }) => [name, h("a", { href: `#/admin/${name}` }, icon(sign), h("span", {}, word))]),
+  );
+  const outlet = h("div", { class: "panel" });
+  root.append(
+    h("nav", { class: "panels", "aria-label": SAY.panels }, h("ul", {}, [...links.values()].map((link) => h("li", {}, link)))),
+    outlet,
+  );
+
+  async function update([name = PANELS[0]?.name, ...params]) {
+    if (shown?.name === name && shown.made?.update) {
+      shown.made.update(params);
+      return;
+    }
+    leave();
+    for (const [one, link] of links) setAttribute(link, "aria-current", one === name ? "page" : null);
+    const place = h("div");
+    outlet.replaceChildren(place);
+    const panel = PANELS.find((one) => one.name === name);
+    ctx.title(panel?.word ?? PAGE.admin);
+    if (!panel) {
+      place.append(h("div", { class: "empty" }, icon("tower"), h("h1", {}, SAY.noPage), h("p", { class: "quiet" }, SAY.noPageMore)));
+      return;
+    }
+    const leaving = new AbortController();
+    shown = { name, leaving, made: null };
+    const { signal } = leaving;
+    const module = await import(`../../admin/${name}.js`);
+    if (signal.aborted) return;
+    const watch = (...what) => {
+      const made = ctx.watch(...what);
+      signal.addEventListener("abort", () => made.close(), { once: true });
+      return made;
+    };
+    const made = await module.mount(place, { ...ctx, params, signal, watch });
+    if (signal.aborted) made?.unmount?.();
+    else shown.made = made;
+  }
+
+  function leave() {
+    shown?.leaving.abort();
+    shown?.made?.unmount?.();
+    shown = null;
+  }
+
+  await update(ctx.params);
+  return { update, unmount: leave };
+}

@@ -1,0 +1,306 @@
+/**
+ * The shell: who is signed in, which page is shown, and what every page is given.
+ *
+ * A page is a module with
+ *
+ *     export async function mount(root, ctx) → undefined | { update?(params), unmount?() }
+ *
+ * `root` is an empty element of its own (in <main>); it is thrown away at the next page. `ctx.signal` aborts
+ * then: give it to addEventListener, `ctx.clock.second(fn, signal)`, … and nothing else need be undone.
+ * `update(params)` is called instead of a new mount where only the parameters changed. ctx has
+ *
+ * - client     HubClient (/client/hub.js): rarely needed itself
+ * - watch      (topic, filter, {cursor, rows}) → Watch; closed with the page, and "Live" rests on it
+ * - api        Api (api.js): get, post, put, patch, delete; throws Problem and Unreachable
+ * - settled    (answer) → when what was written has come round on the watches; never rejects
+ * - me         {id, role, name, email}: `id` may be null until `await ctx.known`
+ * - known      Promise: the hub has said who this is
+ * - notifications, reschedule   the shell's own watches of these topics
+ * - clock      now(), second(fn, signal), minute(fn, signal): the server's time
+ * - link       live, why, on(fn, signal): whether what is shown is current
+ * - toast, confirm (toast.js), words (words.js)
+ * - params     what follows the page's name in the address: #/day/2026-11-23 → ["2026-11-23"]
+ * - go         (path, {replace}) → to another page: ctx.go("day/2026-11-23")
+ * - title      (text): the document's title
+ * - style      (path) → a style sheet of static/, once: await ctx.style("admin/admin.css")
+ * - signal     AbortSignal of this mount
+ *
+ * Mark every control that writes (button, form) with `data-edit`: offline it is `aria-disabled` and says why.
+ * A page's heading is an <h1>; after a change of page it has the focus.
+ */
+import { HubClient } from "./live.js";
+import { Api } from "./api.js";
+import { Clock } from "./clock.js";
+import { h, icon, keyed, setAttribute, setText } from "./dom.js";
+import { Link } from "./link.js";
+import { Notices } from "./notices.js";
+import { forget, remember, remembered } from "./session.js";
+import { confirm, toast } from "./toast.js";
+import * as words from "./words.js";
+import * as day from "./pages/day.js";
+import * as mine from "./pages/mine.js";
+
+const { PAGE, ROLE, SAY } = words;
+const el = (id) => document.getElementById(id);
+const FLIES = ["STUDENT", "INSTRUCTOR"];
+const SETTLE = 10_000; // ms
+
+/** The pages by name: the menu's icon (none: not in the menu), who has it, and its module. */
+const PAGES = {
+  day: { sign: "board", load: () => day },
+  mine: { sign: "plane", roles: FLIES, load: () => mine },
+  availability: { sign: "week", roles: FLIES, load: () => import("./pages/availability.js") },
+  notifications: { sign: "bell", load: () => import("./pages/notifications.js") },
+  reschedule: { load: () => import("./pages/reschedule.js") },
+  admin: { sign: "tower", roles: ["ADMIN"], load: () => import("./pages/admin.js") },
+};
+
+export class Shell {
+  constructor(session, { onleave }) {
+    this.session = session;
+    this.leaving = new AbortController();
+    const { signal } = this.leaving;
+    const kept = remembered();
+    this.me = { id: null, role: null, name: "", email: "", ...session.user, ...kept };
+    this.client = new HubClient({ getToken: (why) => session.getToken(why) });
+    this.link = new Link(this.client, {
+      onretry: () => this.client.connect(),
+      onsignin: onleave,
+      onrefuse: (why) => toast(why, { kind: "bad", sign: "waiting" }),
+      signal,
+    });
+    this.known = new Promise((resolve) => {
+      if (kept) resolve(this.me);
+      this.client.on("welcome", ({ principal }) => resolve(this._welcome(principal)));
+    });
+    this.clock = new Clock(this.client);
+    signal.addEventListener("abort", () => this.clock.stop());
+    this.onleave = onleave;
+  }
+
+  async start() {
+    const { signal } = this.leaving;
+    const notifications = this.client.watch("notifications");
+    const reschedule = this.client.watch("reschedule");
+    for (const watch of [notifications, reschedule]) this.link.rely(watch);
+    this.ctx = {
+      client: this.client,
+      api: new Api(this.session),
+      me: this.me,
+      known: this.known,
+      clock: this.clock,
+      link: this.link,
+      notifications,
+      reschedule,
+      words,
+      toast,
+      confirm,
+      settled: (answer) => this._settled(answer),
+      go: (path, how) => this.go(path, how),
+      title: (text) => this._title(text),
+      style,
+    };
+    this.notices = new Notices(this.ctx, signal);
+    this.notices.onchange = () => this._menu();
+    this.client.on("state", () => this.link.render());
+    this.clock.second((now) => this._tick(now), signal);
+    addEventListener("hashchange", () => this.route(), { signal });
+    document.addEventListener("visibilitychange", () => this.link.render(), { signal });
+    el("skip").addEventListener("click", () => el("main").focus(), { signal });
+    el("sign-out").addEventListener("click", () => this.onleave(), { signal });
+    this.client.connect();
+    this._person();
+    el("app").hidden = false;
+    if (!this.me.role) await this.known;
+    this.route();
+  }
+
+  stop() {
+    this.leaving.abort();
+    this._unmount();
+    this.client.close();
+    this.session.signOut();
+    forget();
+    el("me-card").hidePopover();
+    el("app").hidden = true;
+    el("toasts").replaceChildren();
+    document.body.removeAttribute("data-link");
+  }
+
+  // ── which page ──────────────────────────────────────────────────────────────────────────────
+
+  get home() {
+    return this.me.role === "STUDENT" ? "mine" : "day";
+  }
+
+  go(path, { replace = false } = {}) {
+    if (location.hash === `#/${path}`) return;
+    if (!replace) {
+      location.hash = `/${path}`;
+      return;
+    }
+    history.replaceState(null, "", `#/${path}`);
+    this.route();
+  }
+
+  /** Show what the address names. */
+  async route() {
+    const [name = "", ...params] = location.hash.replace(/^#\/?/, "").split("/").map(decode).filter(Boolean);
+    const page = Object.hasOwn(PAGES, name) ? PAGES[name] : name === "" ? PAGES[this.home] : null;
+    const shown = page === null ? null : name || this.home;
+    if (shown !== null && this.shown === shown && this.page?.update) {
+      this.page.update(params);
+      return;
+    }
+    const first = this.shown === undefined;
+    this._unmount();
+    this.shown = shown;
+    this._menu();
+    const root = h("div", { class: "page", "data-page": shown });
+    const mounting = (this.mounting = new AbortController());
+    const { signal } = mounting;
+    el("main").replaceChildren(root);
+    scrollTo(0, 0);
+    try {
+      if (!page || (page.roles && !page.roles.includes(this.me.role))) this._nowhere(root);
+      else {
+        const module = await page.load();
+        if (signal.aborted) return;
+        const ctx = { ...this.ctx, params, signal, watch: (...what) => this._watch(signal, ...what) };
+        const made = await module.mount(root, ctx);
+        if (signal.aborted) made?.unmount?.();
+        else this.page = made ?? null;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      this._failed(root, error);
+    }
+    if (!first && !signal.aborted) this._focus(root);
+  }
+
+  _unmount() {
+    this.mounting?.abort();
+    this.page?.unmount?.();
+    this.page = null;
+  }
+
+  _watch(signal, topic, filter, held) {
+    const watch = this.client.watch(topic, filter, held);
+    const forgotten = this.link.rely(watch);
+    const close = watch.close.bind(watch);
+    watch.close = () => {
+      forgotten();
+      close();
+    };
+    signal.addEventListener("abort", () => watch.close(), { once: true });
+    watch.on("status", () => this.link.render());
+    return watch;
+  }
+
+  async _settled(answer) {
+    if (!answer?.transaction) return;
+    await this.client.seen(answer.transaction, { timeout: SETTLE }).catch(() => {});
+  }
+
+  _focus(root) {
+    const heading = root.querySelector("h1") ?? el("main");
+    if (root.contains(document.activeElement)) return;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+
+  _nowhere(root) {
+    this._title(SAY.noPage);
+    root.replaceChildren(
+      h("div", { class: "empty" }, icon("stopped"), h("h1", {}, SAY.noPage), h("p", { class: "quiet" }, SAY.noPageMore),
+        h("a", { class: "button", href: "#/day" }, SAY.toDay)),
+    );
+  }
+
+  /** A module of the page is gone: the hub was upgraded. Anything else is said, not hidden. */
+  _failed(root, error) {
+    console.error(error);
+    if (error instanceof TypeError && /import|module/i.test(error.message) && this.client.state === "online") {
+      toast(SAY.newRelease, { sign: "rescheduling" });
+      setTimeout(() => location.reload(), 1500);
+    }
+    root.replaceChildren(
+      h("div", { class: "empty", role: "alert" }, icon("stopped"), h("h1", {}, SAY.pageFailed), h("p", { class: "quiet" }, error.message),
+        h("button", { type: "button", class: "button", onclick: () => ((this.shown = undefined), this.route()) }, SAY.tryAgain)),
+    );
+  }
+
+  // ── the head ────────────────────────────────────────────────────────────────────────────────
+
+  /** Name and role as they are today, not as they were at sign-in. */
+  _welcome(principal) {
+    const other = this.me.role !== null && this.me.role !== principal.role;
+    const { id, role, name } = principal;
+    Object.assign(this.me, { id, role, name: name ?? this.me.name });
+    remember({ id, role, name: this.me.name });
+    this._person();
+    if (other) this.route();
+    return this.me;
+  }
+
+  _person() {
+    const { name, role, email } = this.me;
+    setText(el("me-initials"), words.initials(name));
+    setAttribute(el("me-initials"), "data-role", role);
+    for (const id of ["me-name", "me-card-name"]) setText(el(id), name);
+    for (const id of ["me-role", "me-card-role"]) setText(el(id), ROLE[role] ?? "");
+    setText(el("me-card-email"), email ?? "");
+    setAttribute(el("me"), "aria-label", `${name}, ${ROLE[role] ?? ""}: account`);
+    this._menu();
+  }
+
+  _menu() {
+    const here = Object.entries(PAGES).filter(([, page]) => page.sign && (!page.roles || page.roles.includes(this.me.role)));
+    keyed(el("nav-list"), here, ([name]) => name, ([name, page]) => {
+      const badge = h("span", { class: "badge", hidden: true });
+      const link = h("a", { href: `#/${name}` }, icon(page.sign), h("span", { class: "nav-word" }, PAGE[name]), badge);
+      return Object.assign(h("li", {}, link), { parts: { link, badge } });
+    }, ({ parts: { link, badge } }, [name]) => {
+      setAttribute(link, "aria-current", this.shown === name ? "page" : null);
+      const count = this.notices?.count(name) ?? 0;
+      badge.hidden = count === 0;
+      setText(badge, count > 99 ? "99+" : String(count));
+      setAttribute(link, "aria-label", count ? `${PAGE[name]}, ${this.notices.says(name, count)}` : null);
+    });
+    this._title();
+  }
+
+  _title(text = this.titled) {
+    this.titled = text;
+    const unread = this.notices?.count("notifications") ?? 0;
+    document.title = [unread ? `(${unread}) ` : "", text ? `${text} · ` : "", SAY.app].join("");
+  }
+
+  _tick(now) {
+    setText(el("clock-local"), words.clock(now));
+    setText(el("clock-zone"), words.zone(now));
+    setText(el("clock-zulu"), words.zulu(now));
+    this.link.render();
+  }
+}
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}
+
+const sheets = new Map();
+
+/** A style sheet of static/, loaded once; resolves when it holds. */
+function style(path) {
+  if (!sheets.has(path)) {
+    sheets.set(path, new Promise((resolve, reject) => {
+      const link = h("link", { rel: "stylesheet", href: new URL(`../${path}`, import.meta.url).href, onload: resolve, onerror: reject });
+      document.head.append(link);
+    }));
+  }
+  return sheets.get(path);
+}

@@ -1,0 +1,59 @@
+/**
+ * Small messages that come and go without taking the focus, and questions that do take it.
+ */
+import { h, icon } from "./dom.js";
+import { SAY } from "./words.js";
+
+const STAY = 7_000; // ms; with a button in it, twice that
+const MOST = 3;
+const place = document.getElementById("toasts");
+const dialog = document.getElementById("confirm");
+
+/**
+ * Say something: `toast("Saved", {sign: "check", kind: "good" | "bad" | "plain", text, action: {word, run}})`.
+ * It is in a live region (role=status): heard, but the focus stays where it is. Returns what takes it away.
+ */
+export function toast(title, { kind = "plain", sign = kind === "bad" ? "at-risk" : "check", text = "", action = null } = {}) {
+  const element = h("div", { class: "toast", "data-kind": kind },
+    icon(sign),
+    h("p", {}, h("b", {}, title), text ? h("span", {}, text) : null),
+  );
+  let timer;
+  const go = () => {
+    clearTimeout(timer);
+    element.remove();
+  };
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(go, action || kind === "bad" ? STAY * 2 : STAY);
+  };
+  if (action) {
+    element.append(h("button", { type: "button", class: "button", onclick: () => (go(), action.run()) }, action.word));
+  }
+  element.append(h("button", { type: "button", class: "step", onclick: go }, icon("close"), h("span", { class: "unseen" }, SAY.dismiss)));
+  // Whoever reads or points at it has the time they need (WCAG 2.2.1).
+  for (const name of ["pointerenter", "focusin"]) element.addEventListener(name, () => clearTimeout(timer));
+  for (const name of ["pointerleave", "focusout"]) element.addEventListener(name, wait);
+  while (place.children.length >= MOST) place.firstElementChild.remove();
+  place.append(element);
+  wait();
+  return go;
+}
+
+/** Ask before something is done: resolves with whether it is to be. */
+export function confirm({ title, text = "", yes = SAY.yes, no = SAY.no, danger = false }) {
+  const answer = (value) => dialog.close(value);
+  dialog.replaceChildren(
+    h("h2", { id: "confirm-title" }, title),
+    text ? h("p", { id: "confirm-text" }, text) : "",
+    h("div", { class: "dialog-foot" },
+      h("button", { type: "button", class: "button", onclick: () => answer("no") }, no),
+      h("button", { type: "button", class: danger ? "button is-danger" : "button is-first", onclick: () => answer("yes") }, yes),
+    ),
+  );
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
