@@ -282,10 +282,12 @@ async def test_every_watched_table_is_watched_in_every_way(conn: Connection) -> 
         "availability_overrides",
         "availability_patterns",
         "bookings",
+        "days",
         "devices",
         "notifications",
         "preference_rankings",
         "reschedule_options",
+        "reschedulings",
         "users",
     }
     assert {row["ways"] for row in found} == {"delete row, insert row, truncate, update row"}
