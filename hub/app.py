@@ -62,6 +62,7 @@ class House:
     directory: Directory
     keyring: Keyring
     devices: Devices
+    calendar: Calendar
     verifier: Verifier
     issuer: Issuer | None
     gate: live.Gate
@@ -137,7 +138,18 @@ async def open_house(
         host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         house = House(
-            settings, pool, feed, directory, keyring, devices, verifier, issuer, gate, clock, url
+            settings,
+            pool,
+            feed,
+            directory,
+            keyring,
+            devices,
+            calendar,
+            verifier,
+            issuer,
+            gate,
+            clock,
+            url,
         )
 
         for name, work in (

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 Role = Literal["STUDENT", "INSTRUCTOR", "ADMIN"]
 TrainingLevel = Literal["STUDENT_PILOT", "PRIVATE_PILOT", "INSTRUMENT_RATED"]
@@ -199,16 +199,12 @@ class ApiKey(Row):
     revoked_at: AwareDatetime | None
 
 
-class Device(Row):
-    """A row of ``devices``, without its digest and without when it was last seen.
-
-    What is here is fed and has a version: neither turns with each minute in which a kiosk is there.
-    """
+class OwnDevice(Row):
+    """A device as it sees itself: no person's id, since what it is shown hangs where visitors pass."""
 
     id: UUID
     name: str
     airport: str | None
-    created_by: UUID | None
     created_at: AwareDatetime
     #: When it fetched its credential; null: it has not yet.
     paired_at: AwareDatetime | None
@@ -218,10 +214,34 @@ class Device(Row):
     revoked_at: AwareDatetime | None
 
 
+class Device(OwnDevice):
+    """A row of ``devices``, without its digest and without when it was last seen.
+
+    What is here has a version, which does not turn with each minute in which a kiosk is there.
+    """
+
+    created_by: UUID | None
+
+
 class SeenDevice(Device):
     """A device, and when it was last here: true to the minute, of nobody's version."""
 
     last_seen_at: AwareDatetime | None
+
+
+class BoardFlight(Row):
+    """A booking as the wall shows it: nobody's surname, no person's id."""
+
+    id: UUID
+    departs: AwareDatetime
+    minutes: int
+    tail: str | None
+    from_: str = Field(alias="from", examples=["KAUS"])
+    to: str = Field(examples=["KHYI"])
+    status: BookingStatus
+    pilot: str = Field(examples=["Sofia R."])
+    instructor: str = Field(examples=["Marcus W."])
+    rescheduled_to: AwareDatetime | None
 
 
 class AuditEntry(Row):

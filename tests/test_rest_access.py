@@ -113,6 +113,7 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/api/v1/devices/{device}/reload"):          (401, 403, 403, 403, 403, 204, 403, 403, 403),
     ("POST", "/api/v1/devices/{absent}/reload"):          (401, 403, 403, 403, 403, 404, 403, 403, 403),
     ("GET", "/api/v1/presence"):                          (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/board"):                             (401, 403, 403, 403, 403, 200, 403, 200, 200),
     # Whoever begins a pairing is nobody yet.
     ("POST", "/api/v1/pairings"):                         (201, 201, 201, 201, 201, 201, 201, 201, 201),
     ("POST", "/api/v1/pairings/claim"):                   (202, 202, 202, 202, 202, 202, 202, 202, 202),

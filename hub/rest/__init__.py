@@ -13,6 +13,7 @@ from aiohttp import web
 from hub.rest import (
     audit,
     availability,
+    board,
     bookings,
     dev,
     devices,
@@ -48,6 +49,7 @@ _RESOURCES = (
     windows.routes,
     notifications.routes,
     users.routes,
+    board.routes,
     keys.routes,
     devices.routes,
     pairing.routes,

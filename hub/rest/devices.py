@@ -8,7 +8,7 @@ from __future__ import annotations
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from hub.model import Device, Role, SeenDevice
+from hub.model import Device, OwnDevice, Role, SeenDevice
 from hub.rest import paging
 from hub.rest.asked import JSON, MERGE_PATCH
 from hub.rest.limits import Share
@@ -59,13 +59,13 @@ async def list_devices(ask: Ask[DevicesQuery, Nothing]) -> Answer:
     f"{PATH}/me",
     Nothing,
     Nothing,
-    answers={200: Device, 304: None},
+    answers={200: OwnDevice, 304: None},
     who=NO_ROLE,
     device=True,
 )
 async def own_device(ask: Ask[Nothing, Nothing]) -> Answer:
     """The device that asks: what it is called, and whose departures it shows."""
-    found = await devices.one(ask.house.pool, ask.who.id)
+    found = await devices.own(ask.house.pool, ask.who)
     return Answer(encode(found.row), snapshot=found.snapshot)
 
 

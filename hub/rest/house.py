@@ -5,12 +5,14 @@ No code runs here. Invariant: a door asks for nothing that is not named here.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.identity.issuer import Issuer
 from hub.identity.tokens import Claims
 from hub.model import Role
 from hub.rules.access import Principal
+from hub.rules.window import Day
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +65,13 @@ class Credentials(Protocol):
         """Wait, not for long, until this node has seen what is committed by now."""
 
 
+class Calendar(Protocol):
+    """The school's days, as the feed tells them."""
+
+    def midnight(self, day: Day) -> datetime:
+        """When a day begins, in UTC."""
+
+
 class Gate(Protocol):
     """The sessions of this node."""
 
@@ -96,6 +105,8 @@ class House(Protocol):
     def verifier(self) -> Verifier: ...
     @property
     def gate(self) -> Gate: ...
+    @property
+    def calendar(self) -> Calendar: ...
     @property
     def issuer(self) -> Issuer | None:
         """The development issuer, where the hub is its own."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.model import Device
+from hub.model import OwnDevice
 from hub.rest.limits import Share
 from hub.rest.problem import Refused
 from hub.rest.registry import PUBLIC, Answer, Ask, Nothing, Routes
@@ -63,7 +63,7 @@ class Credential(_Told):
     """What the kiosk signs in with from now on. ``token`` is shown this once."""
 
     token: Annotated[str, Field(examples=["hubd_Pm3cP0lKm0x9xu3bWk2y0aXn7v5sRzq1dTgHfYjLc8E"])]
-    device: Device
+    device: OwnDevice
 
 
 @routes.add("POST", PATH, Nothing, Nothing, answers={201: Pairing}, who=PUBLIC, share=OPENINGS)

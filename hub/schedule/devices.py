@@ -53,6 +53,11 @@ async def one(pool: Pool, id: str) -> One:
     return await read_one(pool, "device", "devices", id=id)
 
 
+async def own(pool: Pool, who: Principal) -> One:
+    """The device that asks, as it sees itself. Raises NotFound if it was just deleted."""
+    return await read_one(pool, "device", "devices_own", id=who.id)
+
+
 async def change(
     pool: Pool, who: Principal, id: str, patch: DevicePatch, expected: Expected = ANY
 ) -> Written:

@@ -147,7 +147,7 @@ async def claim(pool: Pool, device_code: str) -> Claimed | bool:
         )
     if found["row"] is None:
         return bool(found["waits"])
-    return Claimed(token, present("devices", orjson.loads(found["row"])), write.transaction)
+    return Claimed(token, present("devices_own", orjson.loads(found["row"])), write.transaction)
 
 
 async def prune(pool: Pool) -> int:
