@@ -78,6 +78,7 @@ class Database:
             "HUB_ENV": "dev",
             "HUB_STATE": str(self.folder / "state"),
             "HUB_MAX_SOCKETS_PER_PRINCIPAL": "20000",
+            "HUB_MAX_SOCKETS_PER_ADDRESS": "20000",
             "HUB_REQUESTS_PER_SECOND": "1e6",
             "HUB_REQUESTS_BURST": "1000000",
             "HUB_DRAIN_SECONDS": "0",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import socket
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
@@ -72,6 +73,10 @@ class Settings(BaseSettings):
     #: Browser origins other than the hub's own that may open sockets and call the API.
     origins: Annotated[tuple[str, ...], NoDecode] = ()
 
+    #: The proxies in front of the hub, as addresses or networks: what they say of whom they ask for is
+    #: believed, and of nobody else.
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+
     # How fast a principal, or an address of nobody known, may ask: requests a second, and at once.
     requests_per_second: float = Field(20.0, gt=0)
     requests_burst: int = Field(100, ge=1)
@@ -91,10 +96,14 @@ class Settings(BaseSettings):
     max_watches: int = Field(32, ge=1)
     max_sockets: int = Field(20_000, ge=1)
     max_sockets_per_principal: int = Field(64, ge=1)
+    max_sockets_per_address: int = Field(1_000, ge=1)
+    reads_per_principal: int = Field(4, ge=1)
+    #: Change frames a second to a device.
+    kiosk_frames_per_second: float = Field(4.0, gt=0)
     messages_per_second: float = Field(20.0, gt=0)
     drain_seconds: float = Field(10.0, ge=0)
 
-    @field_validator("client_ids", "origins", mode="before")
+    @field_validator("client_ids", "origins", "trusted_proxies", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         if isinstance(value, str):
@@ -112,6 +121,16 @@ class Settings(BaseSettings):
                     " small letters, and a port if it is not the scheme's own"
                 )
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is no address or network such as 10.0.0.0/8") from None
+        return proxies
 
     @field_validator("timezone")
     @classmethod

@@ -25,12 +25,15 @@ from hub.live.gate import Gate
 from hub.live.handover import take_over
 from hub.live.session import Session
 from hub.live.socket import Socket
+from hub.rest.address import whose
 from hub.rest.problem import Refused
 from hub.rules.wire import SUBPROTOCOL
 
 PATH = "/api/v1/ws"
 #: A peer that acknowledges nothing for this long is gone (RFC 5482), milliseconds.
 _USER_TIMEOUT = 30_000
+#: When to try again after there was no room, seconds.
+_CROWDED = 10
 
 # Its messages tell of single peers' sins: a peer's fault is not the operator's news.
 logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
@@ -53,7 +56,7 @@ class Door:
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """Upgrade. Raises Refused (400, 403, 426, 505) or Unavailable (503)."""
-        self._judge(request)
+        address = self._judge(request)
         answer = ServerProtocol(select_subprotocol=_speak).accept(
             Request(request.path, Headers(request.headers.items()))
         )
@@ -63,37 +66,51 @@ class Door:
         head = answer.serialize()
 
         def make(transport: asyncio.Transport) -> Socket:
-            return self._open(transport, head, token)
+            return self._open(transport, head, token, address)
 
         take_over(request, make)
         return web.Response()
 
-    def _open(self, transport: asyncio.Transport, head: bytes, token: str | None) -> Socket:
+    def _open(
+        self, transport: asyncio.Transport, head: bytes, token: str | None, address: str
+    ) -> Socket:
         tune(transport, self._gate)
         socket = Socket(transport, self._gate.parsers)
         transport.write(head)
-        session = Session(self._gate, socket)
+        session = Session(self._gate, socket, address)
         if token is not None:
             session.begin(token)
         return socket
 
-    def _judge(self, request: web.Request) -> None:
+    def _judge(self, request: web.Request) -> str:
         if request.version < (1, 1):
             raise Refused(505, "WebSocket needs HTTP/1.1.")
-        judge(self._gate, request)
+        return judge(self._gate, request)
 
 
-def judge(gate: Gate, request: web.Request) -> None:
-    """Whether one session more may be opened, for this origin. Raises Refused, Unavailable."""
+def judge(gate: Gate, request: web.Request) -> str:
+    """Whether one session more may be opened, for this origin and from this address.
+
+    Returns whose address it is. Raises Refused (403, 429), Unavailable (503).
+    """
     if gate.draining:
         raise Unavailable("The hub restarts.", retry_after=2)
     if not gate.feed.healthy:
         raise Unavailable("The hub cannot reach its database just now.", retry_after=2)
     if len(gate.sessions) >= gate.settings.max_sockets:
-        raise Unavailable("The hub holds as many sockets as it may.", retry_after=10)
+        raise Unavailable("The hub holds as many sockets as it may.", retry_after=_CROWDED)
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is not None and not _is_ours(gate, origin, request):
         raise Refused(403, "This origin may not open sockets here.", code="origin")
+    address = whose(request, gate.settings.trusted_proxies)
+    if gate.addresses[address] >= gate.settings.max_sockets_per_address:
+        raise Refused(
+            429,
+            "Your address has as many sockets open as it may.",
+            code="too-many-sockets",
+            headers={"Retry-After": str(_CROWDED)},
+        )
+    return address
 
 
 def _is_ours(gate: Gate, origin: str, request: web.Request) -> bool:

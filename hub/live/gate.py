@@ -1,13 +1,15 @@
 """What every session of this node shares: the parts it works with and the limits it keeps.
 
-Nothing but references and counts. Invariant: ``sessions`` holds exactly the open sessions.
+References and counts, and the clock; what takes time is ``errands``. Invariant: ``sessions`` holds
+exactly the open sessions, ``addresses`` how many of them each address has.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,14 +23,20 @@ from hub.identity.api_keys import Keyring
 from hub.identity.devices import Devices
 from hub.identity.directory import Directory
 from hub.identity.tokens import Verifier
+from hub.live.allowance import Allowance
+from hub.live.errands import Errands
+from hub.live.news import News
+from hub.live.pacer import Alarm, Pacer
 from hub.live.parsers import Parsers
 from hub.live.presence import present
 from hub.live.tickets import Tickets
+from hub.live.turns import Turns
 from hub.live.wheel import Wheel
 from hub.settings import Settings
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
+    from hub.live.follower import Follower
     from hub.live.session import Session
 
 
@@ -47,19 +55,31 @@ class Gate:
     delivery: Delivery
     pictures: Pictures
     sessions: set[Session] = field(default_factory=set)
+    #: Open sessions by address, as :func:`hub.rest.address.whose` writes it.
+    addresses: Counter[str] = field(default_factory=Counter)
     #: Sessions that have not said hello yet, with the moment (loop time) at which it is too late.
     arriving: dict[Session, float] = field(default_factory=dict)
     #: Sessions that are closing or whose peer does not read: to be looked at every second.
-    troubled: set[Session] = field(default_factory=set)
+    troubled: set[Follower] = field(default_factory=set)
     draining: bool = False
+    errands: Errands = field(init=False)
     wheel: Wheel = field(init=False)
+    pacer: Pacer = field(init=False)
+    news: News = field(init=False)
+    turns: Turns = field(init=False)
+    allowance: Allowance = field(init=False)
     parsers: Parsers = field(init=False)
     tickets: Tickets = field(default_factory=Tickets)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        settings = self.settings
+        self.errands = Errands(self)
         self.wheel = Wheel(self)
-        self.parsers = Parsers(self.settings.max_message)
+        self.pacer = Pacer(self, 1 / settings.kiosk_frames_per_second)
+        self.news = News(self)
+        self.turns = Turns(settings.reads_per_principal)
+        self.allowance = Allowance(settings.messages_per_second)
+        self.parsers = Parsers(settings.max_message)
 
     @property
     def fresh_for(self) -> float:
@@ -83,19 +103,9 @@ class Gate:
         """A pooled connection for the feed's backfill."""
         return reading(self.pool)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something that ends by itself: a hello, the start of a watch. Never per delivery."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def close(self) -> None:
         """Cancel what still runs."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.errands.close()
 
     def now(self) -> float:
         """Monotonic seconds, for deadlines."""
@@ -104,3 +114,11 @@ class Gate:
     def clock(self) -> float:
         """Unix seconds, for what is told to clients and for tokens."""
         return time.time()
+
+    def alarm(self, when: float, call: Callable[[], None]) -> Alarm:
+        """Call at a moment of :meth:`now`."""
+        return asyncio.get_running_loop().call_at(when, call)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call in the loop's next turn."""
+        asyncio.get_running_loop().call_soon(call)

@@ -29,7 +29,8 @@ def present(gate: Gate) -> list[dict[str, Any]]:
 def _shown(gate: Gate, session: Session) -> dict[str, Any]:
     who = session.principal
     assert who is not None
-    behind = session.behind is not None
+    # A paced session waits for its turn; that is not falling behind.
+    behind = session.behind is not None and session.socket.is_paused
     return {
         "session": session.id,
         "node": gate.settings.node,

@@ -130,18 +130,16 @@ class Stream(asyncio.Protocol):
 class _Opened(web.StreamResponse):
     """The head of a stream. The middleware dresses it as any answer; sent, the connection is ours."""
 
-    def __init__(self, door: StreamDoor, who: Principal, asked: Asked) -> None:
+    def __init__(self, door: StreamDoor, who: Principal, asked: Asked, address: str) -> None:
         super().__init__(headers=_HEADERS | {hdrs.DATE: formatdate(usegmt=True)})
-        self._door, self._who, self._asked = door, who, asked
+        self._begin = partial(door.begin, who=who, asked=asked, address=address)
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Instead of aiohttp's: take the connection over, and say the head and what follows it."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         head = f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode()
         assert isinstance(request, web.Request)
-        take_over(
-            request, lambda transport: self._door.begin(transport, head, self._who, self._asked)
-        )
+        take_over(request, lambda transport: self._begin(transport, head))
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing: the answer's end is the session's."""
@@ -166,7 +164,7 @@ class StreamDoor:
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """Judge, and open a stream; HEAD is told what GET would be. Raises the hub's errors."""
         gate = self._gate
-        judge(gate, request)
+        address = judge(gate, request)
         last = request.headers.get(LAST_EVENT_ID)
         asked = read(request.rel_url.raw_query_string, last, gate.settings.max_watches)
         who = await self._who(request, asked.ticket)
@@ -179,7 +177,7 @@ class StreamDoor:
             told = web.Response(headers=_HEADERS)
             told.force_close()
             return told
-        return _Opened(self, who, asked)
+        return _Opened(self, who, asked, address)
 
     async def _who(self, request: web.Request, ticket: str | None) -> Principal:
         if hdrs.AUTHORIZATION not in request.headers:
@@ -196,13 +194,13 @@ class StreamDoor:
         return await identify(self._gate, token)
 
     def begin(
-        self, transport: asyncio.Transport, head: bytes, who: Principal, asked: Asked
+        self, transport: asyncio.Transport, head: bytes, who: Principal, asked: Asked, address: str
     ) -> Stream:
         """The session of a connection that is ours; its watches are said on the client's behalf."""
         tune(transport, self._gate)
         stream = Stream(transport, self.blocks, len(asked.watches))
         transport.write(head + first_retry())
-        session = Session(self._gate, stream)
+        session = Session(self._gate, stream, address)
         session.enter(who)
         for watch in asked.watches:
             if not stream.closing:

@@ -1,29 +1,29 @@
-"""Bringing one watch from its start to live.
+"""Bringing one watch from its start to live: what has to be waited for, in order.
 
 With a cursor: only what changed since, conflated. Without, or when the cursor cannot be honoured:
 the first picture, in pages, then what changed since it was read. Runs as a task that ends when the
-watch is live. Invariant: ``live`` is sent in the same step in which the session joins the view, at
-the feed's cursor, so nothing falls between the two.
+watch is live. Invariant: between the last wait and ``live`` nothing happens, so nothing falls
+between the two.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
 from hub.errors import HubError, Unavailable
-from hub.fanout.judgement import Shown, conflate, framed
 from hub.fanout.resuming import unlike
-from hub.fanout.views import View
 from hub.feed import Gone
-from hub.rules import wire
-from hub.rules.cursor import Snapshot, parse_cursor
+from hub.rules.cursor import parse_cursor
 
 if TYPE_CHECKING:
-    from hub.live.session import Session
+    from hub.live.follower import Follower
+    from hub.live.watch import Watching
 
 log = structlog.get_logger("hub.live")
 
@@ -31,26 +31,7 @@ log = structlog.get_logger("hub.live")
 _TRIES = 3
 
 
-class Watching:
-    """One watch of a session. ``task`` runs while it is being started."""
-
-    __slots__ = ("id", "is_live", "task", "view")
-
-    def __init__(self, id: str, view: View) -> None:
-        self.id = id
-        self.view = view
-        self.is_live = False
-        self.task: asyncio.Task[None] | None = None
-
-    def stop(self) -> None:
-        """Not live any more, and no longer on its way."""
-        self.is_live = False
-        if self.task is not None:
-            self.task.cancel()
-            self.task = None
-
-
-async def begin(session: Session, watch: Watching, cursor: str | None, reason: str | None) -> None:
+async def begin(session: Follower, watch: Watching, cursor: str | None, reason: str | None) -> None:
     """Start (or, with a ``reason``, restart) a watch; ends once it is live."""
     try:
         if cursor is not None:
@@ -61,39 +42,40 @@ async def begin(session: Session, watch: Watching, cursor: str | None, reason: s
                 reason = gone.reason
         await _from_picture(session, watch, reason)
     except HubError as wrong:
-        # The watch is over; the client may ask for it again, with another filter or later.
-        watch.task = None
-        session.unwatch(watch)
-        session.error(watch.id, wrong.code, wrong.detail, temporary=isinstance(wrong, Unavailable))
+        session.failed(watch, wrong)
     except Exception:
         log.exception("a watch could not be started", topic=watch.view.topic.name)
-        watch.task = None
-        session.unwatch(watch)
-        session.error(watch.id, "internal", "the hub failed to start this watch", temporary=True)
+        why = "the hub failed to start this watch"
+        session.failed(watch, Unavailable(why, code="internal"))
 
 
-async def _resume(session: Session, watch: Watching, text: str) -> None:
-    feed = session.gate.feed
+async def _resume(session: Follower, watch: Watching, text: str) -> None:
+    gate = session.gate
     try:
         cursor = parse_cursor(text)
     except ValueError:
         raise Gone("malformed") from None
+    who = _who(session)
     patience = _Patience()
     while True:
         try:
-            await feed.recall(cursor, session.gate.lend)
+            async with gate.turns.reading(who, watch.view):
+                await gate.feed.recall(cursor, gate.lend)
             break
         except Unavailable:
             await patience.wait()
-    await _drained(session)
-    missed = feed.since(cursor.snapshot) or ()
-    if (
-        session.principal is not None
-        and (why := unlike(watch.view, session.principal, missed)) is not None
-    ):
-        raise Gone(why)
-    if not _live(session, watch, cursor.snapshot, resumed=True):
-        raise Gone("distance")
+    async with _ready(session):
+        assert session.principal is not None
+        missed = gate.feed.since(cursor.snapshot) or ()
+        if (why := unlike(watch.view, session.principal, missed)) is not None:
+            raise Gone(why)
+        if not session.arrived(watch, cursor.snapshot, resumed=True):
+            raise Gone("distance")
+
+
+def _who(session: Follower) -> str:
+    assert session.principal is not None
+    return session.principal.id
 
 
 class _Patience:
@@ -109,60 +91,49 @@ class _Patience:
         self._most = min(5.0, self._most * 2)
 
 
-async def _from_picture(session: Session, watch: Watching, reason: str | None) -> None:
+async def _from_picture(session: Follower, watch: Watching, reason: str | None) -> None:
+    gate = session.gate
+    who = _who(session)
     patience = _Patience()
     while True:
         if reason is not None:
-            session.say({"type": "reset", "id": watch.id, "reason": reason})
+            session.reset(watch, reason)
             reason = None
         try:
-            picture = await session.gate.pictures.read(watch.view)
+            async with gate.turns.reading(who, watch.view):
+                picture = await gate.pictures.read(watch.view)
         except Unavailable:
-            if session.gate.feed.healthy and patience.tried == _TRIES:
+            if gate.feed.healthy and patience.tried == _TRIES:
                 raise  # the database is there: it is this picture that takes too long
             await patience.wait()
             continue
         last = len(picture.pages) - 1
         for number, page in enumerate(picture.pages):
             await _drained(session)
-            session.socket.write(wire.text_frame(wire.rows(watch.id, page, more=number < last)))
-        await session.gate.feed.reach(picture.snapshot)
-        await _drained(session)
-        if _live(session, watch, picture.snapshot, resumed=False):
-            return
+            session.page(watch, page, more=number < last)
+        await gate.feed.reach(picture.snapshot)
+        async with _ready(session):
+            if session.arrived(watch, picture.snapshot, resumed=False):
+                return
         reason = "distance"
 
 
-def _live(session: Session, watch: Watching, since: Snapshot, *, resumed: bool) -> bool:
-    """Bring the watch from a snapshot to the feed's cursor, all at once; False if it is too far."""
-    gate = session.gate
-    events = gate.feed.since(since)
-    items = None if events is None else conflate(watch.view, events, Shown(gate.directory))
-    if items is None:
-        return False
-    cursor = str(gate.feed.cursor)
-    view = watch.view
-    live = {
-        "type": "live",
-        "id": watch.id,
-        "view": view.id,
-        "cursor": cursor,
-        "resumed": resumed,
-    }
-    told = b"" if not items else framed(view, items, cursor, watch=watch.id)
-    if told is None:
-        return False
-    frames = told + wire.text_frame(wire.dump(live))
-    watch.task = None
-    # First live, then written: if these very bytes fill the buffer, the session is behind from here.
-    session.go_live(watch)
-    session.push(frames, bool(items))
-    return True
-
-
-async def _drained(session: Session) -> None:
+async def _drained(session: Follower) -> None:
     """Wait while the peer does not read: a picture is never heaped up in memory."""
     while session.socket.is_paused:
-        if session.waiting is None or session.waiting.is_set():
-            session.waiting = asyncio.Event()
-        await session.waiting.wait()
+        waiting = session.waiting
+        if not isinstance(waiting, asyncio.Event) or waiting.is_set():
+            session.waiting = waiting = asyncio.Event()
+        await waiting.wait()
+
+
+@asynccontextmanager
+async def _ready(session: Follower) -> AsyncIterator[None]:
+    """A peer that reads, and a turn to walk over the history: the body must not wait."""
+    turns, who = session.gate.turns, _who(session)
+    while True:
+        await _drained(session)
+        async with turns.walking(who):
+            if not session.socket.is_paused:
+                yield
+                return

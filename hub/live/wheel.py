@@ -89,17 +89,20 @@ class Wheel:
             cursor = str(self._gate.feed.cursor)
         except Unavailable:
             return
-        head = b'{"type":"ping","cursor":"' + cursor.encode() + b'","sent":'
         tail = b',"fresh_until":"' + wire.now_z(clock + self._gate.fresh_for).encode() + b'"}'
         asked = []
         for session in slot:
             self._watch_expiry(session)
-            # One that is behind has its cursor elsewhere, and is watched for not reading.
-            if session.behind is None and not session.socket.closing:
+            # One that does not read is watched for that; to a paced one its own cursor is told.
+            if not session.socket.closing and (
+                session.behind is None or not session.socket.is_paused
+            ):
                 session.awaits_pong = session.socket.answers
                 asked.append(session)
         for session in asked:
-            session.socket.write(wire.text_frame(head + str(session.sent).encode() + tail))
+            seen = cursor if session.behind is None else str(session.behind)
+            told = f'{{"type":"ping","cursor":"{seen}","sent":{session.sent}'.encode()
+            session.socket.write(wire.text_frame(told + tail))
         self._asked.append((now + settings.pong_timeout, asked))
 
     def _missing_pongs(self, now: float) -> None:

@@ -7,12 +7,15 @@ as the feed last told, never from the token or from an earlier moment.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hub.errors import Forbidden, Unauthenticated
 from hub.identity.api_keys import is_key
 from hub.identity.devices import is_device
-from hub.live.gate import Gate
 from hub.rules.access import Principal
+
+if TYPE_CHECKING:
+    from hub.live.gate import Gate
 
 
 async def identify(gate: Gate, token: str) -> Principal:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 from aiohttp import web
 
+from hub.rest.address import whose
 from hub.rest.problem import Refused
 from hub.rules.access import Principal
 from hub.settings import Settings
@@ -99,6 +99,7 @@ class Limits:
         self.addresses = Buckets(per_second, burst, clock)
         self._clock = clock
         self._shares: dict[Share, Buckets] = {}
+        self._proxies = settings.trusted_proxies
         self._policy = f'"default";q={burst};w={math.ceil(burst / per_second)}'
 
     def spend(self, request: web.Request, principal: Principal | None) -> None:
@@ -106,7 +107,7 @@ class Limits:
         if principal is not None:
             left = self.principals.take(f"{principal.kind}:{principal.id}")
         else:
-            left = self.addresses.take(whence(request.remote))
+            left = self.addresses.take(whose(request, self._proxies))
         told = {
             "RateLimit-Policy": self._policy,
             "RateLimit": f'"default";r={left.requests};t={left.seconds}',
@@ -129,7 +130,7 @@ class Limits:
         if share not in self._shares:
             self._shares[share] = Buckets(1 / share.seconds, share.burst, self._clock)
         buckets = self._shares[share]
-        names = [whence(request.remote)]
+        names = [whose(request, self._proxies)]
         if principal is not None:
             names.append(f"{principal.kind}:{principal.id}")
         taken: list[str] = []
@@ -156,16 +157,3 @@ class Limits:
                 )
             taken.append(name)
         return undo
-
-
-def whence(address: str | None) -> str:
-    """Whose an address is: one of IPv4, or the /64 that a subscriber of IPv6 has for himself."""
-    try:
-        found = ip_address(address or "")
-    except ValueError:
-        return address or ""
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return found.packed[:8].hex()
-    return str(found)
