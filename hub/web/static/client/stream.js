@@ -2,20 +2,21 @@
  * StreamLine: the same frames over server-sent events, where a network lets no WebSocket through.
  *
  * A stream cannot be spoken to, so what is watched stands in its address: a new watch is a new
- * stream that resumes every other from its cursor. Invariants: the token never is in an address (a
- * ticket is: good once, for seconds); to its owner a line of many streams looks like one socket.
+ * stream that resumes every other from its cursor. Read with `fetch`, not `EventSource`: that one
+ * can send no header and tells neither status nor Retry-After. Invariants: the token is in a header,
+ * never in an address; to its owner a line of many streams looks like one socket.
  */
 import { MISCOUNT } from "./backoff.js";
 
-const TYPES = ["welcome", "rows", "live", "change", "reset", "ping", "expiring", "bye", "error"];
+/** What is watched while nothing is: a stream must ask for something. */
+const NOBODY = { id: "-", filter: { from: "9998-01-01T00:00:00Z" } };
 
 export class StreamLine {
   #base;
   #token;
   #on;
-  #source = null;
-  #serial = 0; // of streams: an older one is not heard
-  #watches = new Map(); // id → {message, cursor, view, live}
+  #abort = new AbortController(); // of the stream that is heard; every other is given up
+  #watches = new Map(); // id → {topic, filter, cursor, view, live, begun}
   #opened = false;
   #received = 0;
   #due = null;
@@ -30,8 +31,9 @@ export class StreamLine {
 
   send(message) {
     if (message.type === "watch") {
-      if (this.#watches.has(message.id)) return; // it was in the address
-      this.#watches.set(message.id, { message, cursor: message.cursor ?? null, view: null, live: false });
+      if (this.#watches.has(message.id)) return; // it is in the address
+      const { id, topic, filter, cursor = null } = message;
+      this.#watches.set(id, { topic, filter, cursor, view: null, live: false, begun: false });
       this.#soon();
     } else if (message.type === "unwatch") this.#watches.delete(message.id);
   }
@@ -42,10 +44,9 @@ export class StreamLine {
   }
 
   close() {
-    this.#serial += 1;
     clearTimeout(this.#due);
-    this.#source?.close();
-    this.#source = this.#on = null;
+    this.#on = null;
+    this.#abort.abort();
   }
 
   /** What is asked for in one turn goes into one stream. */
@@ -55,98 +56,134 @@ export class StreamLine {
   }
 
   async #open() {
-    const serial = ++this.#serial;
-    let answer;
+    this.#abort.abort();
+    const { signal } = (this.#abort = new AbortController());
     try {
-      answer = await fetch(`${this.#base}/api/v1/tickets`, {
-        method: "POST",
-        headers: { Authorization: `Bearer ${this.#token}`, Accept: "application/json" },
-        signal: AbortSignal.timeout?.(10_000),
-      });
-      if (serial !== this.#serial) return;
+      /** When the hub was asked for its time, ms. */
+      this.askedAt = Date.now();
+      const answer = await this.#fetch("GET", this.#asked(), signal);
+      if (signal.aborted) return;
       if (!answer.ok) {
-        this.#refused(answer);
+        await this.#refused(answer, signal);
         return;
       }
-      const { ticket } = await answer.json();
-      if (serial === this.#serial) this.#listen(serial, ticket);
+      this.#received = 0;
+      for await (const frame of frames(answer.body)) {
+        if (signal.aborted) return;
+        this.#frame(frame);
+      }
+      if (!signal.aborted) this.#lost(1006, "the stream ended");
     } catch (error) {
-      if (serial === this.#serial) this.#lost(1006, error.message);
+      if (!signal.aborted) this.#lost(1006, error.message);
     }
   }
 
-  #refused(answer) {
-    const code = { 401: 4001, 403: 4003, 429: 4100, 503: 4100 }[answer.status] ?? 1006;
-    const after = Number.parseFloat(answer.headers.get("Retry-After"));
-    this.#lost(code, `the hub answered ${answer.status}`, Number.isNaN(after) ? undefined : after);
+  #fetch(method, watches, signal) {
+    const query = new URLSearchParams(watches.map((watch) => ["watch", JSON.stringify(watch)]));
+    return fetch(`${this.#base}/api/v1/stream?${query}`, {
+      method,
+      headers: { Authorization: `Bearer ${this.#token}`, Accept: "text/event-stream" },
+      cache: "no-store",
+      signal,
+    });
   }
 
-  #listen(serial, ticket) {
-    const query = new URLSearchParams({ ticket });
-    const begun = [];
+  #asked() {
+    const asked = [];
     for (const [id, watch] of this.#watches) {
-      // A picture that is not whole begins anew.
-      if (watch.begun && !watch.live && watch.cursor === null) begun.push(id);
+      // A picture that was not whole begins anew.
+      if (watch.begun && !watch.live && watch.cursor === null) {
+        this.#on.frame({ type: "reset", id, reason: "reopened" });
+      }
       watch.begun = true;
       watch.live = false;
-      const { topic, filter } = watch.message;
-      const cursor = watch.cursor === null ? {} : { cursor: watch.cursor };
-      query.append("watch", JSON.stringify({ id, topic, filter, ...cursor }));
+      const { topic, filter, cursor } = watch;
+      asked.push(cursor === null ? { id, topic, filter } : { id, topic, filter, cursor });
     }
-    this.#source?.close();
-    this.#received = 0;
-    /** When the hub was asked for its time, ms. */
-    this.askedAt = Date.now();
-    const source = (this.#source = new EventSource(`${this.#base}/api/v1/stream?${query}`));
-    for (const id of begun) this.#on.frame({ type: "reset", id, reason: "reopened" });
-    for (const type of TYPES) {
-      source.addEventListener(type, (event) => {
-        if (serial !== this.#serial) return;
-        if (event.data !== undefined) this.#frame(JSON.parse(event.data));
-        else this.#lost(1006, "the stream ended"); // the browser's own `error`
-      });
+    const topic = this.#token.startsWith("hubd_") ? "board" : "bookings";
+    return asked.length ? asked : [{ ...NOBODY, topic }];
+  }
+
+  /** One watch that is refused has the whole stream refused: find it, and go on without. */
+  async #refused(answer, signal) {
+    const { status } = answer;
+    if (status === 403 || status === 422) {
+      const left = this.#watches.size;
+      for (const [id, { topic, filter }] of [...this.#watches]) {
+        const one = await this.#fetch("HEAD", [{ id, topic, filter }], signal);
+        if (signal.aborted) return;
+        if (one.ok) continue;
+        const code = one.status === 403 ? "forbidden" : "bad_filter";
+        this.#watches.delete(id);
+        this.#on.frame({ type: "error", id, code, message: `the hub answered ${one.status}`, temporary: false });
+      }
+      // All of them: it is not about what is watched. None: it was about them together.
+      if (this.#watches.size && this.#watches.size < left) {
+        this.#soon();
+        return;
+      }
     }
+    const code = { 401: 4001, 403: 4003, 429: 4103, 503: 4100 }[status] ?? 1006;
+    const after = Number.parseFloat(answer.headers.get("Retry-After"));
+    this.#lost(code, `the hub answered ${status}`, Number.isNaN(after) ? undefined : after);
   }
 
   #frame(frame) {
+    const own = this.#watches.get(frame.id);
+    if (frame.id !== undefined && !own) return; // of a watch that was given up
+    this.#note(frame, own);
     if (frame.type === "welcome") {
       if (this.#opened) return; // of a later stream: to our owner it is the same session
       this.#opened = true;
-    }
-    this.#note(frame);
-    if (frame.type === "ping" && frame.sent !== undefined && frame.sent !== this.#received) {
+    } else if (frame.type === "bye" && !this.#watches.size) {
+      this.#soon(); // nothing left to watch ends the stream, not the line
+      return;
+    } else if (frame.type === "ping" && frame.sent !== this.#received) {
       console.warn(`hub: ${frame.sent} changes were sent, ${this.#received} arrived: resuming`);
       this.#lost(MISCOUNT, "changes were lost on the way");
       return;
     }
-    if (frame.id !== undefined && !this.#watches.has(frame.id)) return;
     this.#on.frame(frame);
     if (frame.type === "bye") this.#lost(frame.code, frame.reason, frame.retry_after);
   }
 
   /** Where each watch stands, for the next stream. */
-  #note(frame) {
-    const own = this.#watches.get(frame.id);
+  #note(frame, own) {
     if (frame.type === "change") {
       this.#received += 1;
-      for (const watch of this.#watches.values()) {
-        if (frame.id === undefined && watch.live && watch.view === frame.view) watch.cursor = frame.cursor;
-      }
-    } else if (frame.type === "live" && own) {
+      const concerned = ({ view, live }) => frame.id === undefined && live && view === frame.view;
+      for (const watch of this.#watches.values()) if (concerned(watch)) watch.cursor = frame.cursor;
+    } else if (frame.type === "live") {
       Object.assign(own, { view: frame.view, cursor: frame.cursor, live: true });
-    } else if (frame.type === "reset" && own) {
+    } else if (frame.type === "reset") {
       Object.assign(own, { cursor: null, live: false });
     } else if (frame.type === "error" && own) {
       this.#watches.delete(frame.id);
-    } else if (frame.type === "ping" && frame.cursor) {
+    } else if (frame.type === "ping") {
       for (const watch of this.#watches.values()) if (watch.live) watch.cursor = frame.cursor;
     }
   }
 
-  #lost(code, reason, retryAfter) {
+  #lost(code, reason = "", retryAfter = undefined) {
     const on = this.#on;
     if (!on) return;
     this.close();
-    on.lost({ code, reason: reason ?? "", retryAfter, opened: this.#opened });
+    on.lost({ code, reason, retryAfter, opened: this.#opened });
+  }
+}
+
+/** The frames of an event stream (HTML standard, 9.2.6): one `data` each. */
+async function* frames(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (text + value).split(/\r?\n\r?\n/);
+    text = blocks.pop();
+    for (const block of blocks) {
+      const data = /^data: ?(.*)$/m.exec(block);
+      if (data) yield JSON.parse(data[1]);
+    }
   }
 }
