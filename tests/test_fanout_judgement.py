@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.fanout.judgement import Shown, conflate, judge
+from hub.fanout import judgement
+from hub.fanout.judgement import Shown, conflate, judge, paged
 from hub.fanout.views import View
 from hub.identity.directory import Directory
 from hub.rules.access import Everyone, Person
 from hub.rules.event import Event
 from hub.rules.filters import NotificationFilter
 from hub.rules.topics import TOPICS
-from hub.rules.wire import Item, change
+from hub.rules.wire import Item, change, grouped
 
 NOTIFICATIONS = TOPICS["notifications"]
 VIEWS = [
@@ -146,13 +148,39 @@ def test_transactions_that_interleave_are_told_in_the_order_they_ended(given: li
             table[key] = row
     view, shown = VIEWS[2], Shown(Directory())
     items = [item for event in events if (item := judge(view, event, shown))]
-    told = orjson.loads(change("v3", "c", items))
+    told = orjson.loads(change("v3", "c", grouped(items)))
     rows: dict[str, str] = {}
     for transaction in told["transactions"]:
         for item in transaction["items"]:
             rows[item["key"]] = item["row"]["title"]
     assert rows == {key: row["title"] for key, row in table.items()}
     assert len({t["tx"] for t in told["transactions"]}) == len(told["transactions"])
+
+
+@given(st.lists(st.integers(1, 5), max_size=40), st.integers(3, 9), st.integers(300, 1500))
+def test_pages_hold_whole_transactions_and_all_of_them(
+    sizes: list[int], most: int, room: int
+) -> None:
+    """However small a page is; a transaction that fits into none cannot be told."""
+    items = [
+        Item(tx, "t", f"{tx}-{n}", orjson.Fragment(b'{"row":1}'))
+        for tx, size in enumerate(sizes)
+        for n in range(size)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judgement, "MOST_ITEMS", most)
+        patch.setattr(judgement, "MOST_BYTES", room)
+        frames = paged(VIEWS[0], items, "begin", "end", "w")
+    if frames is None:
+        assert max(sizes) > most or max(sizes) * 45 > room - 120
+        return
+    # After a header of 2, 4 or 10 bytes (RFC 6455, section 5.2).
+    pages = [orjson.loads(frame[frame.index(b"{") :]) for frame in frames]
+    told = [[t["tx"], len(t["items"])] for page in pages for t in page.get("transactions", [])]
+    assert told == [[str(tx), size] for tx, size in enumerate(sizes)]
+    assert [page.get("more", False) for page in pages] == [True] * (len(pages) - 1) + [False]
+    assert [page["cursor"] for page in pages] == ["begin"] * (len(pages) - 1) + ["end"]
+    assert all(page["id"] == "w" for page in pages)
 
 
 def test_a_truncate_cannot_be_conflated() -> None:

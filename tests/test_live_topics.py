@@ -395,3 +395,55 @@ async def test_a_day_that_is_none_is_a_bad_filter(
     told = await client.until("error")
     assert told["code"] == "bad_filter"
     assert "/filter" in told["message"]
+
+
+# Coming back after long.
+
+
+async def test_what_was_missed_for_days_comes_conflated_in_pages_and_whole_transactions(
+    hub: Hub, connect: Connect, sql: Any
+) -> None:
+    admin = await sql.fetchrow("SELECT id::text, email FROM users WHERE role = 'ADMIN' LIMIT 1")
+    client = await connect(hub, await hub.token_of(admin["email"]))
+    await client.watch("n", "notifications")
+    old = client.cursors["n"]
+    await client.ws.close()
+    for batch in range(30):  # 30 transactions of 100 rows, each row written three times
+        async with sql.transaction():
+            await sql.execute(
+                """INSERT INTO notifications (user_id, type, title, message)
+                   SELECT $1::text::uuid, 'CONFIRMATION', $2 || '-' || n, 'm'
+                     FROM generate_series(1, 100) AS n""",
+                admin["id"],
+                str(batch),
+            )
+        for word in ("again", "last"):
+            await sql.execute(
+                "UPDATE notifications SET message = $2 WHERE title LIKE $1", f"{batch}-%", word
+            )
+    await sql.execute("DELETE FROM notifications WHERE title LIKE '7-%'")
+    await hub.restart()  # it holds nothing of that any more
+
+    again = await connect(hub, await hub.token_of(admin["email"]))
+    again.rows["n"] = dict(client.rows["n"])
+    await again.say(type="watch", id="n", topic="notifications", cursor=old)
+    pages = []
+    while (told := await again.hear())["type"] == "change":
+        pages.append(told)
+        for transaction in told["transactions"]:
+            for item in transaction["items"]:
+                if item["op"] == "remove":
+                    again.rows["n"].pop(item["key"], None)
+                else:
+                    again.rows["n"][item["key"]] = item["row"]
+    assert (told["type"], told["resumed"]) == ("live", True)
+    assert len(pages) >= 3
+    assert [page.get("more") for page in pages] == [True] * (len(pages) - 1) + [None]
+    assert {page["cursor"] for page in pages[:-1]} == {old}
+    seen = [t["tx"] for page in pages for t in page["transactions"]]
+    assert len(seen) == len(set(seen)), "a transaction was split"
+    items = [item for p in pages for t in p["transactions"] for item in t["items"]]
+    assert len(items) == 2900, "conflated: each row once, and what came and went not at all"
+    fresh = await connect(hub, await hub.token_of(admin["email"]))
+    await fresh.watch("n", "notifications")
+    assert again.rows["n"] == fresh.rows["n"]

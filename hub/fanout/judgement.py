@@ -15,7 +15,7 @@ from hub.fanout.views import View
 from hub.identity.directory import Directory
 from hub.rules.event import Event
 from hub.rules.topics import Topic
-from hub.rules.wire import Item, change, text_frame
+from hub.rules.wire import Item, change, grouped, text_frame
 
 #: The largest change worth one frame: rows, and bytes of JSON.
 MOST_ITEMS = 1000
@@ -97,14 +97,37 @@ def conflate(view: View, events: Iterable[Event], shown: Shown) -> list[Item] | 
     return items
 
 
-def framed(
-    view: View, items: Sequence[Item], cursor: str, *, watch: str | None = None
-) -> bytes | None:
+def framed(view: View, items: Sequence[Item], cursor: str) -> bytes | None:
     """A change as one WebSocket frame; None if it is more than a client should swallow at once.
 
     A picture is paged and waits for its reader; a frame is handed to every socket whole.
     """
     if len(items) > MOST_ITEMS:
         return None
-    told = change(view.id, cursor, items, watch=watch)
+    told = change(view.id, cursor, grouped(items))
     return text_frame(told) if len(told) <= MOST_BYTES else None
+
+
+def paged(
+    view: View, items: Sequence[Item], begin: str, end: str, watch: str
+) -> list[bytes] | None:
+    """What one watch missed between two cursors, in as many frames as it takes, addressed to it.
+
+    No transaction is split, and all but the last frame say ``more`` and that the client is still
+    where it began. None if a single transaction is more than a client should swallow at once.
+    """
+    frames: list[bytes] = []
+    left = [grouped(items)]
+    while left:
+        groups = left.pop()
+        last = not left
+        if sum(map(len, groups)) <= MOST_ITEMS:
+            told = change(view.id, end if last else begin, groups, watch=watch, more=not last)
+            if len(told) <= MOST_BYTES:
+                frames.append(text_frame(told))
+                continue
+        if len(groups) == 1:
+            return None
+        middle = len(groups) // 2
+        left += [groups[middle:], groups[:middle]]
+    return frames

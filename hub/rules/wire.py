@@ -149,32 +149,54 @@ class Item:
     late: bool = False
 
 
-def change(view: str, cursor: str, items: Iterable[Item], *, watch: str | None = None) -> bytes:
-    """A ``change``: everything new in one view up to ``cursor``, grouped by transaction.
-
-    ``watch`` addresses a catch-up to one watch; without it, it is for every watch of the view.
-    """
-    transactions: dict[int, dict[str, Any]] = {}
+def grouped(items: Iterable[Item]) -> list[list[Item]]:
+    """Items by transaction, in the order in which the transactions ended."""
+    transactions: dict[int, list[Item]] = {}
     for item in items:
         group = transactions.get(item.tx)
         if group is None:
-            group = transactions[item.tx] = {"tx": str(item.tx), "at": item.at, "items": []}
+            group = transactions[item.tx] = []
         elif not item.late:
-            # Groups stand in the order in which they ended: whoever changes a row that another
-            # transaction has changed does so only once that one has committed.
+            # Whoever changes a row that another transaction has changed does so only once that one
+            # has committed: what comes last was the later one's to the end.
             transactions[item.tx] = transactions.pop(item.tx)
-        if item.row is None:
-            shown: dict[str, Any] = {"op": "remove", "key": item.key}
-        else:
-            shown = {"op": "upsert", "key": item.key, "row": item.row}
-            if item.changed:
-                shown["changed"] = item.changed
-        group["items"].append(shown)
+        group.append(item)
+    return list(transactions.values())
+
+
+def change(
+    view: str,
+    cursor: str,
+    transactions: Iterable[Sequence[Item]],
+    *,
+    watch: str | None = None,
+    more: bool = False,
+) -> bytes:
+    """A ``change``: everything new in one view up to ``cursor``, transaction by transaction.
+
+    ``watch`` addresses a catch-up to one watch; without it, it is for every watch of the view.
+    ``more``: the catch-up goes on in the next frame, and ``cursor`` is still where it began.
+    """
     message: dict[str, Any] = {"type": "change"}
     if watch is not None:
         message["id"] = watch
-    message |= {"view": view, "cursor": cursor, "transactions": list(transactions.values())}
+    message |= {"view": view, "cursor": cursor}
+    if more:
+        message["more"] = True
+    message["transactions"] = [
+        {"tx": str(group[0].tx), "at": group[0].at, "items": [_told(item) for item in group]}
+        for group in transactions
+    ]
     return orjson.dumps(message)
+
+
+def _told(item: Item) -> dict[str, Any]:
+    if item.row is None:
+        return {"op": "remove", "key": item.key}
+    told: dict[str, Any] = {"op": "upsert", "key": item.key, "row": item.row}
+    if item.changed:
+        told["changed"] = item.changed
+    return told
 
 
 def rows(watch: str, page: bytes, *, more: bool) -> bytes:
