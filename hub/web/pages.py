@@ -1,11 +1,11 @@
 """The pages and their files, served from memory: ``/``, ``/kiosk``, the docs, and what they load.
 
 May not: read a file named by a request (paths are looked up in a fixed shelf, so no request can
-leave it), set a cookie, or render anything about a person. Invariants: every answer carries the
+leave it), set a cookie, or render anything about a person. Invariants: every document carries the
 strict policy below (no inline script or style, no foreign host). What a page loads lies under
 ``/static/RELEASE/``, where RELEASE is the hash of all files: it never changes, is kept for ever,
 and two releases never mix, whatever node answers. ``/client/`` is the browser client for others:
-the same files under a lasting name, with a validator.
+its files as written, under lasting names, with and without its version.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import orjson
 from aiohttp import web
 
 from hub.web.preload import links
+from hub.web.slim import slim
 
 STATIC = Path(__file__).parent / "static"
 #: Each page's address, and its file.
@@ -56,15 +58,19 @@ _POLICY = "; ".join(
 )
 
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Vary": "Accept-Encoding",
+}
+#: For what a browser may show by itself. On each script they would only be weight.
+_DOCUMENT = {
+    "Content-Security-Policy": _POLICY,
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Vary": "Accept-Encoding",
 }
+_SHOWN = ("text/html", "image/svg+xml")
 _ASK_AGAIN = "no-cache"
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -95,10 +101,15 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Every file by its path under ``root``, and the release: the hash of them all."""
+    """Every file by its path under ``root``, and the release: the hash of them all.
+
+    ``client`` are the browser client's files as written, by their path in its folder.
+    """
 
     release: str
     files: dict[str, Asset]
+    version: str
+    client: dict[str, Asset]
 
     @classmethod
     def of(cls, root: Path, *, development_sign_in: bool) -> Shelf:
@@ -121,14 +132,21 @@ class Shelf:
             "{{sign-in}}": "development" if development_sign_in else "provider",
         }
         files = {}
-        for name, content in found.items():
+        for name, written in found.items():
+            content = slim(name, written)
             if name.endswith(".html"):
                 text = links(content.decode(), found)
                 for word, value in words.items():
                     text = text.replace(word, value)
                 content = text.encode()
             files[name] = Asset.of(name, content)
-        return cls(release, files)
+        client = {
+            name.removeprefix(f"{CLIENT}/"): Asset.of(name, written)
+            for name, written in found.items()
+            if name.startswith(f"{CLIENT}/")
+        }
+        version: str = orjson.loads(found[f"{CLIENT}/package.json"])["version"]
+        return cls(release, files, version, client)
 
 
 def respond(request: web.Request, asset: Asset, keep: str = _ASK_AGAIN) -> web.Response:
@@ -136,6 +154,8 @@ def respond(request: web.Request, asset: Asset, keep: str = _ASK_AGAIN) -> web.R
     packed = "gzip" in request.headers.get("Accept-Encoding", "").lower()
     tag = asset.packed_tag if packed else asset.plain_tag
     headers = {**_HEADERS, "Cache-Control": keep, "ETag": f'"{tag}"'}
+    if asset.content_type.startswith(_SHOWN):
+        headers |= _DOCUMENT
     held = request.if_none_match or ()
     if any(one.value in (tag, "*") for one in held):
         return web.Response(status=304, headers=headers)
@@ -167,7 +187,8 @@ def setup(app: web.Application, house: House) -> None:
         return respond(request, asset, _FOR_EVER)
 
     async def client(request: web.Request) -> web.Response:
-        asset = shelf.files.get(f"{CLIENT}/{request.match_info['path']}")
+        first, _, rest = request.match_info["path"].partition("/")
+        asset = shelf.client.get(rest if first == shelf.version else request.match_info["path"])
         if asset is None:
             raise web.HTTPNotFound
         return respond(request, asset)

@@ -44,9 +44,11 @@ export class Link {
     this._retry = h("button", { type: "button", class: "button", onclick: onretry }, SAY.tryNow);
     this._signIn = h("button", { type: "button", class: "button", onclick: onsignin }, SAY.signInAgain);
     banner.replaceChildren(this._bannerIcon, h("p", {}, this._bannerTitle, " ", this._bannerText), this._retry, this._signIn);
-    const heard = () => (this.heardAt = client.now());
-    for (const name of ["welcome", "fresh"]) client.on(name, heard);
-    client.on("welcome", () => (this._met = true));
+    client.on("fresh", ({ fresh }) => fresh && (this.heardAt = client.now()));
+    client.on("welcome", () => {
+      this.heardAt = client.now();
+      this._met = true;
+    });
     this._holdBack(onrefuse, signal);
   }
 
@@ -123,7 +125,7 @@ export class Link {
     const offline = navigator.onLine === false;
     const why = offline ? "This device is offline." : "The hub cannot be reached.";
     if (state === "waiting") {
-      const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+      const seconds = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
       const soon = seconds === 0 ? "" : `in ${seconds} s`;
       if (stale) return { kind: "stale", word: since, detail: `reconnecting ${soon}`, why };
       return { kind: "waiting", word: offline ? "Offline" : "Reconnecting", detail: offline ? `reconnecting ${soon}` : soon, why };
@@ -138,16 +140,16 @@ export class Link {
     setAttribute(banner, "data-kind", state.kind);
     setIcon(this._bannerIcon, ICONS[state.kind]);
     const { state: phase, retryAt } = this.client;
-    const seconds = phase === "waiting" ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
+    const seconds = phase === "waiting" && retryAt !== null ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
     setText(this._bannerTitle, state.kind === "stale" ? `${state.word}.` : state.why || `${state.word}.`);
     const known = this.heardAt === null ? "" : `You see what was known at ${this.knownAt}. ${SAY.offlineEdits} `;
     const because = state.kind === "stale" ? `${state.why} ` : "";
     const next =
-      phase === "waiting" ? (seconds ? `Next try in ${plural(seconds, "second")}.` : "Trying now.")
+      phase === "waiting" ? (seconds ? `Next try in ${plural(seconds, "second")}.` : retryAt === null ? "" : "Trying now.")
       : phase === "connecting" ? "Trying now."
       : "";
     setText(this._bannerText, because + known + next);
-    this._retry.hidden = phase !== "waiting" || seconds < 2;
+    this._retry.hidden = phase !== "waiting" || (retryAt !== null && seconds < 2);
     this._signIn.hidden = phase !== "stopped";
   }
 

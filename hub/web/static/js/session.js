@@ -10,8 +10,7 @@
  */
 const WHO = "hub.who";
 
-/** Only the person can help: no retry will. */
-export class SignInNeeded extends Error {}
+export { SignInNeeded } from "../client/hub.js";
 
 const development = document.querySelector('meta[name="hub:sign-in"]')?.content === "development";
 

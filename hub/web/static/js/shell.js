@@ -28,7 +28,7 @@
  * Mark every control that writes (button, form) with `data-edit`: offline it is `aria-disabled` and says why.
  * A page's heading is an <h1>; after a change of page it has the focus.
  */
-import { HubClient } from "./live.js";
+import { HubClient } from "../client/hub.js";
 import { Api } from "./api.js";
 import { Clock } from "./clock.js";
 import { h, icon, keyed, setAttribute, setText } from "./dom.js";
@@ -118,7 +118,8 @@ export class Shell {
   stop() {
     this.leaving.abort();
     this._unmount();
-    this.client.close();
+    if (this.client.state === "stopped") this.client.close();
+    else this.client.signOut();
     this.session.signOut();
     forget();
     el("me-card").hidePopover();
