@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.fanout.judgement import Shown, conflate, framed
+from hub.fanout.judgement import Shown, conflate, framed, paged
+from hub.rules.cursor import Cursor
 
 if TYPE_CHECKING:
     from hub.fanout.views import View
     from hub.live.gate import Gate
-    from hub.rules.cursor import Cursor, Snapshot
+    from hub.rules.cursor import Snapshot
 
 #: What is kept for the rest of a turn at most, so that a crowd of strangers heaps up nothing.
 _KEPT = 256
@@ -26,15 +27,22 @@ class News:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._at: Cursor | None = None
-        self._known: dict[tuple[View, Snapshot, str | None], bytes | None] = {}
+        self._known: dict[tuple[View, Snapshot, str | None], list[bytes] | None] = {}
         #: Counted for tests and metrics.
         self.encoded = 0
 
     def since(self, view: View, snapshot: Snapshot, *, watch: str | None = None) -> bytes | None:
-        """A ``change`` frame, ``b""`` if nothing happened, None if the view must be read anew.
+        """A ``change`` frame, ``b""`` if nothing happened, None if that is more than one frame's.
 
         ``watch`` addresses it to one watch; without, it is for every watch of the view.
         """
+        pages = self.pages(view, snapshot, watch=watch)
+        return None if pages is None or len(pages) > 1 else b"".join(pages)
+
+    def pages(
+        self, view: View, snapshot: Snapshot, *, watch: str | None = None
+    ) -> list[bytes] | None:
+        """The same in as many frames as it takes, for one watch; None: it must be read anew."""
         cursor = self._gate.feed.cursor
         if cursor is not self._at:
             self._known.clear()
@@ -52,12 +60,15 @@ class News:
 
     def _told(
         self, view: View, snapshot: Snapshot, cursor: Cursor, watch: str | None
-    ) -> bytes | None:
+    ) -> list[bytes] | None:
         self.encoded += 1
         events = self._gate.feed.since(snapshot)
         if events is None:
             return None
         items = conflate(view, events, Shown(self._gate.directory))
-        if items is None:
-            return None
-        return framed(view, items, str(cursor), watch=watch) if items else b""
+        if not items:
+            return None if items is None else []
+        if watch is not None:
+            return paged(view, items, str(Cursor(cursor.epoch, snapshot)), str(cursor), watch)
+        frame = framed(view, items, str(cursor))
+        return None if frame is None else [frame]

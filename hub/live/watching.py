@@ -19,7 +19,7 @@ import structlog
 from hub.errors import HubError, Unavailable
 from hub.fanout.resuming import unlike
 from hub.feed import Gone
-from hub.rules.cursor import parse_cursor
+from hub.rules.cursor import Snapshot, parse_cursor
 
 if TYPE_CHECKING:
     from hub.live.follower import Follower
@@ -69,8 +69,8 @@ async def _resume(session: Follower, watch: Watching, text: str) -> None:
         missed = gate.feed.since(cursor.snapshot) or ()
         if (why := unlike(watch.view, session.principal, missed)) is not None:
             raise Gone(why)
-        if not session.arrived(watch, cursor.snapshot, resumed=True):
-            raise Gone("distance")
+    if not await _arrive(session, watch, cursor.snapshot, resumed=True):
+        raise Gone("distance")
 
 
 def _who(session: Follower) -> str:
@@ -112,10 +112,27 @@ async def _from_picture(session: Follower, watch: Watching, reason: str | None) 
             await _drained(session)
             session.page(watch, page, more=number < last)
         await gate.feed.reach(picture.snapshot)
-        async with _ready(session):
-            if session.arrived(watch, picture.snapshot, resumed=False):
-                return
+        if await _arrive(session, watch, picture.snapshot, resumed=False):
+            return
         reason = "distance"
+
+
+async def _arrive(session: Follower, watch: Watching, since: Snapshot, *, resumed: bool) -> bool:
+    """Bring the watch from a snapshot to the feed's cursor; False if it is too far.
+
+    What is more than one frame is sent in pages as the peer reads them, and then what has happened
+    meanwhile. (Whoever may see other rows meanwhile, or in another day, is started anew.)
+    """
+    gate = session.gate
+    while True:
+        async with _ready(session):
+            pages = gate.news.pages(watch.view, since, watch=watch.id)
+            if pages is None or len(pages) <= 1:
+                return session.arrived(watch, since, resumed=resumed)
+            since = gate.feed.cursor.snapshot
+        for page in pages:
+            await _drained(session)
+            session.push(page, 1)
 
 
 async def _drained(session: Follower) -> None:
