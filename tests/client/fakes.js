@@ -4,6 +4,8 @@
  * Everything that `hub.js` reaches for by a global name is put there by `world()`; nothing of the
  * client itself is replaced. Time moves only by `pass()`.
  */
+import { createHash, randomUUID } from "node:crypto";
+
 const real = { setImmediate, Date, setTimeout, clearTimeout };
 
 /** Let everything that can run, run; fakes deliver by real turns of the loop. */
@@ -80,6 +82,7 @@ export class FakeSocket {
 
 /** `navigator.locks` of one browser: exclusive locks, queues, `ifAvailable`, `steal`, `signal`. */
 export class FakeLocks {
+  onsteal = null;
   #held = new Map();
   #queues = new Map();
 
@@ -95,6 +98,7 @@ export class FakeLocks {
       });
       if (options.signal?.aborted) reject(new DOMException("given up", "AbortError"));
       else if (options.steal) {
+        this.onsteal?.();
         this.#held.get(name)?.reject(new DOMException("stolen", "AbortError"));
         this.#grant(name, wanted);
       } else if (!this.#held.has(name)) this.#grant(name, wanted);
@@ -171,6 +175,9 @@ export function world({ sharing = false, onLine = true } = {}) {
   define("location", { origin: "https://hub.example" });
   define("WebSocket", FakeSocket);
   define("BroadcastChannel", FakeChannel);
+  // The platform's own, in this thread: a pool's answer comes in no time that a test could name.
+  const digest = async (_, bytes) => createHash("sha256").update(bytes).digest().buffer;
+  define("crypto", { subtle: { digest }, randomUUID });
   define("document", page);
   page.visibilityState = "visible";
   globalThis.addEventListener = events.addEventListener.bind(events);

@@ -38,7 +38,7 @@ export class Tabs {
   leads = false;
   #name;
   #on;
-  #me = Math.random().toString(36).slice(2, 12);
+  #me = crypto.randomUUID().slice(0, 18);
   #channel;
   #left = new AbortController();
   #queue = null; // waiting for the lock
@@ -113,7 +113,7 @@ export class Tabs {
   open(frame, offset) {
     this.#session = `${this.#me}/${++this.#sessions}`;
     this.#count = 0;
-    this.#members.clear();
+    for (const tab of this.#members.keys()) this.#members.set(tab, new Set());
     this.#welcome = { welcome: frame, offset };
     this.#tell("*", this.#welcome);
   }
