@@ -35,6 +35,10 @@ class Hub:
         return self.house.url
 
     @property
+    def port(self) -> int:
+        return self._port
+
+    @property
     def ws(self) -> str:
         return f"{self.url}/api/v1/ws"
 
