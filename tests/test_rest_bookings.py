@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -387,6 +388,37 @@ async def test_places_that_were_never_given(door: Rest) -> None:
                  "12032-02-29T00:00:00+00:00"):  # fmt: skip
         after = base64.urlsafe_b64encode(f"{id} {text}".encode()).decode()
         assert (await door.ask("admin", "GET", f"{PATH}?after={after}")).status == 200, text
+
+
+async def test_a_row_is_shown_alike_alone_and_in_a_list(door: Rest) -> None:
+    """In lists PostgreSQL writes it: the same members in the same order, whatever stands in them."""
+    await door.conn.execute(
+        "UPDATE users SET first_name = $2, last_name = $3 WHERE id = $1",
+        ID["sam"],
+        'S"\\\n+00:00","status":"',
+        "+00:00",
+    )
+    rows = [
+        await door.booking(departure_latitude=0.00000001, arrival_latitude=-37, aircraft_id=None),
+        await door.booking(scheduled_datetime=at(12.5), original_booking_id=None),
+        await door.booking(scheduled_datetime="2030-01-01T00:00:00.000010Z", status="AT_RISK"),
+    ]
+    await door.conn.execute(
+        "UPDATE bookings SET rescheduled_to_datetime = $2, original_booking_id = $3 WHERE id = $1",
+        rows[1]["id"],
+        datetime.fromisoformat("2031-05-01T10:00:00Z"),
+        rows[0]["id"],
+    )
+    await door.conn.execute(
+        "UPDATE bookings SET created_at = '0044-03-15 BC' WHERE id = $1", rows[2]["id"]
+    )
+    for who in ("admin", "sam"):
+        listed = (await door.ask(who, "GET", PATH)).json["items"]
+        assert len(listed) == 3
+        for row in listed:
+            alone = (await door.ask(who, "GET", f"{PATH}/{row['id']}")).json
+            assert list(row.items()) == list(alone.items())
+            assert row["student_name"].endswith("+00:00")
 
 
 async def test_filters_narrow(door: Rest) -> None:

@@ -18,7 +18,7 @@ from yarl import URL
 
 from hub.rest.registry import Answer
 from hub.schedule.fields import UUID_TEXT
-from hub.schedule.reading import Page, Place, Shown
+from hub.schedule.reading import Page, Place, Shown, WrittenPage
 from hub.schedule.users import NamePlace
 from hub.schedule.version import encode
 
@@ -85,12 +85,12 @@ After = Annotated[Place, BeforeValidator(_place), WithJsonSchema({"type": "strin
 AfterName = Annotated[NamePlace, BeforeValidator(_name_place), WithJsonSchema({"type": "string"})]
 
 
-def answer(page: Page, time: str | Callable[[Shown], str], url: URL) -> Answer:
+def answer(page: Page | WrittenPage, time: str | Callable[[Shown], str], url: URL) -> Answer:
     """A page as it is answered; ``time`` names the member it is ordered by, or makes it of a row."""
     told: dict[str, Any] = {"items": page.rows, "next": None}
     headers = {}
     if page.more:
-        last = page.rows[-1]
+        last = page.last
         when = last[time] if isinstance(time, str) else time(last)
         place = f"{last['id']} {when}".encode()
         told["next"] = base64.urlsafe_b64encode(place).decode()

@@ -25,12 +25,12 @@ from hub.schedule.drafts import BookingDraft, BookingPatch
 from hub.schedule.once import Key, Written
 from hub.schedule.reading import (
     One,
-    Page,
     Place,
     Shown,
+    WrittenPage,
     audience_of,
     person,
-    read_page,
+    read_written_page,
 )
 from hub.schedule.statements import run, value
 from hub.schedule.version import ANY, Expected, encode
@@ -45,7 +45,9 @@ _TRIES = 3
 _NOBODY = "No such booking, or none of yours."
 
 
-async def page(pool: Pool, who: Principal, within: BookingFilter, after: Place, most: int) -> Page:
+async def page(
+    pool: Pool, who: Principal, within: BookingFilter, after: Place, most: int
+) -> WrittenPage:
     """The bookings that ``who`` may see and the filter lets through, in order of time and id."""
     mine = person(audience_of(who, "bookings"))
     narrow = {
@@ -59,8 +61,8 @@ async def page(pool: Pool, who: Principal, within: BookingFilter, after: Place, 
     }
     somebody = mine or within.student_id or within.instructor_id
     if somebody is None:
-        return await read_page(pool, "bookings_page", "bookings", most=most, **narrow)
-    return await read_page(
+        return await read_written_page(pool, "bookings_page", "bookings", most=most, **narrow)
+    return await read_written_page(
         pool,
         "bookings_page_of",
         "bookings",

@@ -14,7 +14,7 @@ import orjson
 from hub.db.pool import reading
 from hub.errors import Forbidden, NotFound
 from hub.rules.access import At, Audience, Person, Principal, audience
-from hub.rules.rows import present
+from hub.rules.rows import present, written
 from hub.schedule.statements import run
 
 if TYPE_CHECKING:
@@ -38,6 +38,31 @@ class Page:
     rows: list[Shown]
     more: bool
     snapshot: str
+
+    @property
+    def last(self) -> Shown:
+        """The last row, behind which the next page begins."""
+        return self.rows[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPage:
+    """The same, each row the very JSON that is answered."""
+
+    texts: list[str]
+    more: bool
+    snapshot: str
+
+    @property
+    def rows(self) -> list[orjson.Fragment]:
+        """The rows, to be answered as they stand."""
+        return [orjson.Fragment(text) for text in self.texts]
+
+    @property
+    def last(self) -> Shown:
+        """The last row, behind which the next page begins."""
+        found: Shown = orjson.loads(self.texts[-1])
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +102,21 @@ async def read_one(pool: Pool, query: str, entity: str, **given: Any) -> One:
 
 async def read_page(pool: Pool, query: str, entity: str, *, most: int, **given: Any) -> Page:
     """Run a query that selects ``snapshot`` and ``rows``, one row further than asked for."""
-    async with reading(pool) as conn:
-        found = await run(conn, query, most=most + 1, **given)
-    texts = found["rows"]
+    texts, snapshot = await _texts(pool, query, most + 1, given)
     rows = [present(entity, orjson.loads(text)) for text in texts[:most]]
-    return Page(rows, len(texts) > most, found["snapshot"])
+    return Page(rows, len(texts) > most, snapshot)
+
+
+async def read_written_page(
+    pool: Pool, query: str, entity: str, *, most: int, **given: Any
+) -> WrittenPage:
+    """The same for a query that writes its rows as they are shown (see ``rows.written``)."""
+    texts, snapshot = await _texts(pool, query, most + 1, given)
+    shown = [written(entity, text) for text in texts[:most]]
+    return WrittenPage(shown, len(texts) > most, snapshot)
+
+
+async def _texts(pool: Pool, query: str, most: int, given: Any) -> tuple[list[str], str]:
+    async with reading(pool) as conn:
+        found = await run(conn, query, most=most, **given)
+    return found["rows"], found["snapshot"]

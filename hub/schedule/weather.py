@@ -17,7 +17,7 @@ from hub.rules.status import may_move
 from hub.schedule.drafts import Draft
 from hub.schedule.holding import Done, holding, illegal, move
 from hub.schedule.once import Written
-from hub.schedule.reading import Page, Place, Shown, read_page
+from hub.schedule.reading import Place, Shown, WrittenPage, read_written_page
 from hub.schedule.telling import both, tell, weather_alert
 from hub.schedule.version import encode
 
@@ -31,9 +31,9 @@ class WeatherConflict(Draft):
     detail: str | None = Field(None, min_length=1, max_length=500)
 
 
-async def upcoming(pool: Pool, hours: int, after: Place, most: int) -> Page:
+async def upcoming(pool: Pool, hours: int, after: Place, most: int) -> WrittenPage:
     """The flights that depart within ``hours`` from now and are CONFIRMED or AT_RISK."""
-    return await read_page(
+    return await read_written_page(
         pool,
         "bookings_upcoming",
         "bookings",

@@ -1,12 +1,19 @@
 -- Whose: :person is the reader who sees only the rows that name them, null for one who sees all.
--- Reads give one row, whatever they find: the snapshot they saw and, as JSON text, what is shown.
+-- Reads give one row, whatever they find: the snapshot they saw and, as JSON text, what is shown. A page
+-- is many rows, so PostgreSQL writes each as it is shown, its members in the model's order, but for Z.
 
 -- name: bookings_page(since, until, after_time, after_id, status, aircraft_id, airport, most)^
 -- One page of the whole schedule, in order of time.
 SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
-       SELECT (to_jsonb(b) || jsonb_build_object(
-                  'student_name', s.first_name || ' ' || s.last_name,
-                  'instructor_name', i.first_name || ' ' || i.last_name))::text
+       SELECT row_to_json(shown)::text
+         FROM (
+       SELECT b.id, b.student_id, s.first_name || ' ' || s.last_name AS student_name,
+              b.instructor_id, i.first_name || ' ' || i.last_name AS instructor_name,
+              b.aircraft_id, b.departure_airport, b.arrival_airport,
+              b.departure_latitude::float8, b.departure_longitude::float8,
+              b.arrival_latitude::float8, b.arrival_longitude::float8,
+              b.scheduled_datetime, b.status, b.training_level, b.duration_minutes,
+              b.original_booking_id, b.rescheduled_to_datetime, b.created_at, b.updated_at
          FROM (SELECT * FROM bookings AS b
                 WHERE b.scheduled_datetime >= coalesce(:since::timestamptz, '-infinity')
                   AND (:until::timestamptz IS NULL OR b.scheduled_datetime < :until)
@@ -18,15 +25,21 @@ SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
                 LIMIT :most::int) AS b
          JOIN users AS s ON s.id = b.student_id
          JOIN users AS i ON i.id = b.instructor_id
-        ORDER BY b.scheduled_datetime, b.id) AS rows;
+        ORDER BY b.scheduled_datetime, b.id) AS shown) AS rows;
 
 -- name: bookings_page_of(person, status, since, until, after_time, after_id, student_id, instructor_id, aircraft_id, airport, most)^
 -- One page of the bookings that name somebody. Apart from bookings_page, since its plan starts from
 -- the person: both (student_id, status) and (instructor_id, status) are indexed.
 SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
-       SELECT (to_jsonb(b) || jsonb_build_object(
-                  'student_name', s.first_name || ' ' || s.last_name,
-                  'instructor_name', i.first_name || ' ' || i.last_name))::text
+       SELECT row_to_json(shown)::text
+         FROM (
+       SELECT b.id, b.student_id, s.first_name || ' ' || s.last_name AS student_name,
+              b.instructor_id, i.first_name || ' ' || i.last_name AS instructor_name,
+              b.aircraft_id, b.departure_airport, b.arrival_airport,
+              b.departure_latitude::float8, b.departure_longitude::float8,
+              b.arrival_latitude::float8, b.arrival_longitude::float8,
+              b.scheduled_datetime, b.status, b.training_level, b.duration_minutes,
+              b.original_booking_id, b.rescheduled_to_datetime, b.created_at, b.updated_at
          FROM (SELECT * FROM bookings AS b
                 WHERE (b.student_id = :person::uuid OR b.instructor_id = :person)
                   AND b.status = ANY (coalesce(:status::text[],
@@ -42,7 +55,7 @@ SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
                 LIMIT :most::int) AS b
          JOIN users AS s ON s.id = b.student_id
          JOIN users AS i ON i.id = b.instructor_id
-        ORDER BY b.scheduled_datetime, b.id) AS rows;
+        ORDER BY b.scheduled_datetime, b.id) AS shown) AS rows;
 
 -- name: booking(id, person)^
 SELECT pg_current_snapshot()::text AS snapshot,
