@@ -63,7 +63,7 @@ async def test_the_handshake_of_the_rfc(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("change", "line", "status"),
     [
-        ({"Sec-WebSocket-Version": "8"}, None, 400),
+        ({"Sec-WebSocket-Version": "8"}, None, 426),
         ({"Sec-WebSocket-Key": "short"}, None, 400),
         ({"Sec-WebSocket-Key": ""}, None, 400),
         ({"Sec-WebSocket-Protocol": "hub.v9"}, None, 400),

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket as os_socket
 from collections.abc import Sequence
 from contextlib import suppress
 
 from aiohttp import hdrs, web
 from websockets.datastructures import Headers
-from websockets.exceptions import NegotiationError
-from websockets.http11 import Request
+from websockets.exceptions import InvalidHandshake, NegotiationError
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -34,6 +35,21 @@ PATH = "/api/v1/ws"
 _USER_TIMEOUT = 30_000
 #: When to try again after there was no room, seconds.
 _CROWDED = 10
+
+#: The headers that the handshake is about. In others (a cookie, say) there may be bytes of any
+#: encoding, at which the library takes offence.
+_SPOKEN = (
+    hdrs.CONNECTION,
+    hdrs.UPGRADE,
+    hdrs.SEC_WEBSOCKET_KEY,
+    hdrs.SEC_WEBSOCKET_VERSION,
+    hdrs.SEC_WEBSOCKET_PROTOCOL,
+    hdrs.SEC_WEBSOCKET_EXTENSIONS,
+)
+#: What an answer of 426 must say (RFC 9110, section 15.5.22; RFC 6455, section 4.4).
+_REQUIRED = {"Upgrade": "websocket", "Connection": "Upgrade", hdrs.SEC_WEBSOCKET_VERSION: "13"}
+#: RFC 9110, section 7.2: a host, if need be an empty one, and a port.
+_HOST = re.compile(r"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::[0-9]*)?", re.ASCII)
 
 # Its messages tell of single peers' sins: a peer's fault is not the operator's news.
 logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
@@ -57,11 +73,9 @@ class Door:
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """Upgrade. Raises Refused (400, 403, 426, 505) or Unavailable (503)."""
         address = self._judge(request)
-        answer = ServerProtocol(select_subprotocol=_speak).accept(
-            Request(request.path, Headers(request.headers.items()))
-        )
+        answer = _shake(request)
         if answer.status_code != 101:
-            raise _refused(answer.status_code, answer.body)
+            raise _refused(request, answer)
         token = bearer(request)
         head = answer.serialize()
 
@@ -83,8 +97,15 @@ class Door:
         return socket
 
     def _judge(self, request: web.Request) -> str:
-        if request.version < (1, 1):
+        if request.version != (1, 1):
             raise Refused(505, "WebSocket needs HTTP/1.1.")
+        # 4.1 and RFC 9112, section 3.2: aiohttp is generous with both.
+        if "#" in request.raw_path or _HOST.fullmatch(request.headers[hdrs.HOST]) is None:
+            raise Refused(400, "No such target or host can be.", headers={"Connection": "close"})
+        # Its bytes would be taken for frames, by aiohttp or by a proxy before us.
+        sent = request.headers.get(hdrs.CONTENT_LENGTH, "0")
+        if sent != "0" or hdrs.TRANSFER_ENCODING in request.headers:
+            raise Refused(400, "An upgrade has no body.", headers={"Connection": "close"})
         return judge(self._gate, request)
 
 
@@ -99,8 +120,7 @@ def judge(gate: Gate, request: web.Request) -> str:
         raise Unavailable("The hub cannot reach its database just now.", retry_after=2)
     if len(gate.sessions) >= gate.settings.max_sockets:
         raise Unavailable("The hub holds as many sockets as it may.", retry_after=_CROWDED)
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is not None and not _is_ours(gate, origin, request):
+    if not all(_is_ours(gate, one, request) for one in request.headers.getall(hdrs.ORIGIN, ())):
         raise Refused(403, "This origin may not open sockets here.", code="origin")
     address = whose(request, gate.settings.trusted_proxies)
     if gate.addresses[address] >= gate.settings.max_sockets_per_address:
@@ -129,10 +149,25 @@ def tune(transport: asyncio.Transport, gate: Gate) -> None:
     transport.set_write_buffer_limits(high=high, low=high // 4)
 
 
-def _refused(status: int, body: bytes | bytearray | None) -> Refused:
-    headers = {426: {"Upgrade": "websocket"}, 405: {"Allow": "GET"}}.get(status)
-    detail = (body or b"").decode(errors="replace").partition("\n")[0]
-    return Refused(status, detail, headers=headers)
+def _shake(request: web.Request) -> Response:
+    """The library's answer to a handshake."""
+    spoken = Headers()
+    for name in _SPOKEN:
+        for value in request.headers.getall(name, ()):
+            try:
+                spoken[name] = value
+            except InvalidHandshake:
+                raise Refused(400, f"{name} is not text.") from None
+    return ServerProtocol(select_subprotocol=_speak).accept(Request(request.path, spoken))
+
+
+def _refused(request: web.Request, answer: Response) -> Refused:
+    status = answer.status_code
+    detail = bytes(answer.body or b"").decode(errors="replace").partition("\n")[0]
+    versions = request.headers.getall(hdrs.SEC_WEBSOCKET_VERSION, ())
+    if status == 400 and len(versions) < 2 and "13" not in versions:
+        status = 426  # 4.2.2: another version is answered by the one there is
+    return Refused(status, detail, headers=_REQUIRED if status == 426 else None)
 
 
 def bearer(request: web.Request) -> str | None:
