@@ -27,6 +27,14 @@ export const TRAINING = {
   INSTRUMENT_RATED: "Instrument rated",
 };
 
+/** What the letters of a flight category stand for. */
+export const CATEGORY = {
+  VFR: "Visual flight rules",
+  MVFR: "Marginal visual flight rules",
+  IFR: "Instrument flight rules",
+  LIFR: "Low instrument flight rules",
+};
+
 const LOCALE = "en-US";
 const format = (options) => new Intl.DateTimeFormat(LOCALE, { hourCycle: "h23", ...options });
 const CLOCK = format({ hour: "2-digit", minute: "2-digit" });
@@ -79,6 +87,12 @@ export function countdown(ms) {
   if (hours >= 2) return { word: `${hours} h ${two(minutes % 60)} min`, kind: "calm" };
   if (minutes >= 30) return { word: hours ? `1 h ${two(minutes % 60)} min` : `${minutes} min`, kind: "soon" };
   return { word: `${minutes} min ${two(seconds % 60)} s`, kind: "last" };
+}
+
+/** "14:05", "Tomorrow, 14:05", "Wed, Nov 25, 14:05". */
+export function moment(at, now) {
+  if (sameDay(at, now)) return clock(at);
+  return `${relativeDay(at, now) || `${shortDate(at)}, `}${clock(at)}`;
 }
 
 /** "Today, ", "Tomorrow, " or "". */
@@ -209,6 +223,73 @@ export const SAY = {
   noneAheadMore: "When one is booked for you it appears here by itself.",
   showPast: (days) => `Show the last ${days} days`,
   nonePast: (days) => `No flights in the last ${days} days`,
+  loading: "Loading",
+  all: "All",
+  onlyUnread: "Unread",
+  more: "Show more",
+  readAll: "Mark all read",
+  markRead: "Mark read",
+  showFlight: "Show flight",
+  notMarked: "Not marked as read.",
+  allRead: (count) => (count === 1 ? "1 notification marked read" : `${count} notifications marked read`),
+  nothingUnread: "Nothing unread",
+  noNotices: "Nothing to read",
+  noNoticesMore: "Weather alerts and new times will appear here by themselves.",
+  answers: (type) => type === "OPTIONS_AVAILABLE" || type === "DEADLINE_REMINDER",
+
+  calm: "calm",
+  gusts: (knots) => `gusts ${knots}`,
+  noForecast: "No forecast for this time",
+  wind: "Wind",
+  visibility: "Visibility",
+  ceiling: "Ceiling",
+  noCeiling: "none",
+  temperature: "Temperature",
+  confidence: (percent, word) => `${percent}% confidence (${word})`,
+  noConfidence: "Confidence not given",
+
+  rankHelp: "Put the best time first: drag by the handle, use the arrow keys on it, or the buttons. Your first three count.",
+  move: "Move, with the arrow keys",
+  moveUp: "Move up",
+  moveDown: "Move down",
+  markAway: "I can’t make it",
+  awayMarked: "Can’t make it",
+  place: (rank) => ({ [-1]: "Can’t make it", 0: "No rank", 1: "1st choice", 2: "2nd choice", 3: "3rd choice" })[rank],
+  send: "Send my choice",
+  replace: "Replace my choice",
+  sending: "Sending…",
+  sentAt: (when) => `Sent ${when}. You can replace it until the deadline.`,
+  sentToast: "Your choice is sent",
+  changed: "Changed, not sent yet",
+  allAway: "Nothing is left to rank: say that none works.",
+  notSent: "Not sent.",
+  tooLate: "The deadline has passed: your choice was not taken. The school settles it by hand.",
+  elsewhere: "You have answered elsewhere meanwhile. What you said there is shown now.",
+  refusedOption: (detail) => `This one ${detail}.`,
+  noneWorks: "None works",
+  noneTitle: "None of these times works?",
+  noneText: "Every time is marked impossible for you, and the school is asked to settle it by hand.",
+  noneYes: "None works",
+  noneSent: "The school knows that none of these times works for you",
+  was: (flight) => `Instead of ${flight}`,
+  the: (who) => (who === "student" ? "The student" : "The instructor"),
+  answered: (name, done) => `${name} has ${done ? "answered." : "not answered yet."}`,
+  timeLeft: (word) => `${word} left`,
+  under2h: "Less than 2 hours",
+  under30m: "Less than 30 minutes",
+  answerBy: (when) => `Answer by ${when}`,
+  passed: "The deadline has passed",
+  passedMore: "Nothing can be sent any more. What both have said decides; otherwise the school settles it by hand.",
+  escalated: "The school settles this by hand",
+  escalatedMore: "Somebody will tell you the new time.",
+  stillChange: "Until the deadline you can still send a choice.",
+  movedTo: (when) => `Moved to ${when}`,
+  movedMore: "The new time is in both calendars here.",
+  closed: "This flight is no longer being rescheduled",
+  closedMore: "Nothing need be chosen.",
+  noOptions: "No times are offered yet",
+  noOptionsMore: "They will appear here by themselves.",
+
   show: "Show",
   choose: "Choose a time",
   panels: "Panels",

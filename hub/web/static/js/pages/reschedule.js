@@ -1,0 +1,309 @@
+/**
+ * A new time for a flight: the options with forecast and confidence, one's ranking of them, how long there
+ * is, whether the other has answered, and what came of it; live.
+ *
+ * An answer is shown as sent at once, and taken back with the reason where the hub refuses it. The deadline
+ * is the server's, by the server's clock; passed, nothing can be sent.
+ */
+import { clear, h, icon, setAttribute, setText } from "../dom.js";
+import { confidence, forecast } from "../forecast.js";
+import { dayKey } from "../flights.js";
+import { empty } from "../instead.js";
+import { Ranking } from "../ranking.js";
+import { PAGE, SAY, clock, countdown, date, moment, route, tail, weekday, zone, zulu } from "../words.js";
+
+export function mount(root, ctx) {
+  const page = new Reschedule(root, ctx);
+  page.update(ctx.params);
+  return page;
+}
+
+class Reschedule {
+  constructor(root, ctx) {
+    this.ctx = ctx;
+    this._build(root);
+    const again = ({ reset, transactions }) => {
+      const touched = reset || transactions.some(({ items }) => items.some(({ key }) => key === this.id));
+      if (touched) this.read();
+    };
+    const undo = [ctx.reschedule.on("change", again), ctx.reschedule.on("status", () => this.draw())];
+    ctx.signal.addEventListener("abort", () => undo.forEach((one) => one()), { once: true });
+    ctx.clock.second(() => this.tick(), ctx.signal);
+    ctx.link.on(() => this.draw(), ctx.signal);
+    ctx.title(SAY.pickTime);
+  }
+
+  _build(root) {
+    this.what = h("p", { class: "lead" });
+    this.other = h("p", { class: "other" }, icon("clock"), h("span"));
+    this.left = h("b", { class: "left-time" });
+    this.leftWord = h("span", { class: "left-word" });
+    this.until = h("p", { class: "left-until" });
+    this.clock = h("div", { class: "left" }, icon("clock"), h("div", {}, h("p", {}, this.left, " ", this.leftWord), this.until));
+    this.state = h("div", { class: "outcome", hidden: true });
+    this.voice = h("p", { class: "unseen", role: "status" });
+    this.ranking = new Ranking({
+      describe: (option) => this._option(option),
+      onchange: () => {
+        this.dirty = true;
+        this.ranking.clearFaults();
+        setText(this.fault, "");
+        this.draw();
+      },
+      say: (text) => setText(this.voice, text),
+    });
+    this.help = h("p", { class: "quiet ranking-help", id: "ranking-help" }, SAY.rankHelp);
+    this.fault = h("p", { class: "form-fault", role: "alert" });
+    this.sent = h("p", { class: "sent" });
+    this.send = h("button", { type: "button", class: "button is-first", "data-edit": true, onclick: () => this.submit() }, icon("check"), h("span"));
+    this.none = h("button", { type: "button", class: "button", "data-edit": true, onclick: () => this.refuseAll() }, icon("cancelled"), SAY.noneWorks);
+    this.foot = h("div", { class: "answer-foot" }, this.fault, h("div", { class: "answer-buttons" }, this.send, this.none, this.sent));
+    this.place = h("div");
+    this.whole = h("div", {}, h("div", { class: "answer-head" }, this.clock, this.other), this.state, this.help, this.ranking.element, this.foot);
+    root.append(
+      h("div", { class: "flights narrow" },
+        h("a", { class: "back", href: "#/mine" }, icon("left"), PAGE.mine),
+        h("h1", {}, SAY.pickTime), this.what, this.place, this.whole, this.voice),
+    );
+  }
+
+  update([id]) {
+    if (this.id === id) return;
+    this.id = id;
+    this.told = null;
+    this.booking = null;
+    this.error = null;
+    this.dirty = false;
+    this.draw();
+    this.read();
+  }
+
+  /** The row of the topic, while the flight is being rescheduled. */
+  get open() {
+    return this.ctx.reschedule.rows.get(this.id) ?? null;
+  }
+
+  /** Whether the reader is one of the two, and may answer. */
+  get party() {
+    const { role } = this.ctx.me;
+    return role === "STUDENT" || role === "INSTRUCTOR";
+  }
+
+  get over() {
+    return this.told?.deadline && Date.parse(this.told.deadline) <= this.ctx.clock.now();
+  }
+
+  async read() {
+    const { id } = this;
+    const { api, signal } = this.ctx;
+    const options = api.get(`/bookings/${id}/options`, {}, { signal });
+    const booking = api.get(`/bookings/${id}`, {}, { signal }).catch(() => null);
+    try {
+      const { body } = await options;
+      if (this.id !== id || signal.aborted) return;
+      this.take(body);
+    } catch (error) {
+      if (signal.aborted || this.id !== id) return;
+      if (!this.told) this.error = error;
+    }
+    this.draw();
+    const found = await booking;
+    if (!found || this.id !== id || signal.aborted) return;
+    this.booking = found.body;
+    this.successor = /\/bookings\/([0-9a-f-]+)>; rel="successor-version"/.exec(found.headers.get("Link") ?? "")?.[1] ?? null;
+    this.draw();
+  }
+
+  /** What the hub says of it now; a ranking that is being made is not taken out of one's hands. */
+  take(told) {
+    this.error = null;
+    const same = this.told && String(this.told.items.map((one) => one.id)) === String(told.items.map((one) => one.id));
+    this.told = told;
+    if (this.dirty && same) return;
+    this.dirty = false;
+    const mine = told.mine;
+    const ranks = mine ? [mine.option1_id, mine.option2_id, mine.option3_id].filter(Boolean) : [];
+    this.ranking.set(told.items, ranks, mine?.unavailable_option_ids ?? []);
+  }
+
+  _option(option) {
+    const at = Date.parse(option.suggested_datetime);
+    return {
+      name: `${weekday(at)}, ${date(at)}, ${clock(at)}`,
+      body: h("div", { class: "option-words" },
+        h("h2", { class: "option-time" }, h("b", {}, clock(at)), h("span", {}, `${weekday(at)}, ${date(at)}`)),
+        h("p", { class: "quiet" }, `${zone(at)} · ${zulu(at)}`),
+        forecast(option.weather_forecast),
+        confidence(option.ai_confidence_score)),
+    };
+  }
+
+  // ── drawing ─────────────────────────────────────────────────────────────────────────────────
+
+  draw() {
+    const { told, ctx } = this;
+    this.whole.hidden = told === null;
+    this._what();
+    if (!told) {
+      this._instead();
+      return;
+    }
+    clear(this.place);
+    const flight = this.booking;
+    const open = this.open !== null || flight === null || flight.status === "RESCHEDULING";
+    const editable = open && this.party && !this.over && told.items.length > 0;
+    this.ranking.locked = !editable;
+    this.ranking.draw();
+    this.help.hidden = !editable;
+    this.ranking.element.hidden = told.items.length === 0;
+    this._others();
+    this._outcome(open);
+    this.foot.hidden = !editable;
+    const mine = told.mine;
+    const sent = Boolean(mine?.submitted_at);
+    const { ranked } = this.ranking;
+    setText(this.send.lastElementChild, sent || mine?.none_work ? SAY.replace : SAY.send);
+    this.send.disabled = ranked.length === 0 || (sent && !this.dirty) || this.sending;
+    this.none.disabled = Boolean(this.sending) || (mine?.none_work && !this.dirty);
+    const note = this.sending ? SAY.sending
+      : ranked.length === 0 ? SAY.allAway
+      : this.dirty ? (sent ? SAY.changed : "")
+      : sent ? SAY.sentAt(moment(Date.parse(mine.submitted_at), ctx.clock.now()))
+      : "";
+    setText(this.sent, note);
+    setAttribute(this.sent, "data-kind", sent && !this.dirty && !this.sending ? "good" : null);
+    this.tick();
+  }
+
+  _instead() {
+    const { error } = this;
+    const what = !error ? (["waiting", "stopped"].includes(this.ctx.client.state) ? empty("waiting", SAY.cannotLoad, "") : h("div", { class: "skeleton", "data-what": "wait", role: "img", "aria-label": SAY.loading }, Array.from({ length: 3 }, () => h("div", { class: "wait-lane" }, h("i"), h("i"), h("i")))))
+      : error.status === 404 ? empty("stopped", SAY.noPage, SAY.noPageMore)
+      : empty("stopped", SAY.refused, error.message, h("button", { type: "button", class: "button", onclick: () => this.read() }, SAY.tryAgain));
+    if (this.place.firstElementChild?.dataset.what !== what.dataset.what) this.place.replaceChildren(what);
+    this.clock.hidden = true;
+  }
+
+  _what() {
+    const row = this.booking ?? this.open;
+    if (!row) return;
+    const at = Date.parse(row.scheduled_datetime);
+    const { role } = this.ctx.me;
+    const whom = role === "STUDENT" ? row.instructor_name : role === "INSTRUCTOR" ? row.student_name : `${row.student_name} and ${row.instructor_name}`;
+    const way = this.booking ? `${route(this.booking)}, ${tail(this.booking)}, ` : "";
+    setText(this.what, SAY.was(`${way}${SAY.flightOf(`${weekday(at)}, ${date(at)}, ${clock(at)} ${zone(at)} (${zulu(at)})`, whom)}`));
+  }
+
+  /** Whether the other has answered: never what. */
+  _others() {
+    const { role } = this.ctx.me;
+    const said = this.open ? { student: this.open.student_submitted, instructor: this.open.instructor_submitted } : this.told.submitted;
+    const row = this.booking ?? this.open;
+    const name = (who) => row?.[`${who}_name`] ?? SAY.the(who);
+    const whom = role === "STUDENT" ? ["instructor"] : role === "INSTRUCTOR" ? ["student"] : ["student", "instructor"];
+    setText(this.other.lastElementChild, whom.map((who) => SAY.answered(name(who), said[who])).join(" "));
+    const all = whom.every((who) => said[who]);
+    setAttribute(this.other, "data-kind", all ? "good" : null);
+    setAttribute(this.other.firstElementChild.firstElementChild, "href", all ? "#i-completed" : "#i-clock");
+  }
+
+  /** What came of it, where something did. */
+  _outcome(open) {
+    const { told, booking } = this;
+    const to = booking?.rescheduled_to_datetime && Date.parse(booking.rescheduled_to_datetime);
+    const [kind, sign, title, text, link] =
+      to ? ["good", "completed", SAY.movedTo(`${weekday(to)}, ${date(to)}, ${clock(to)} ${zone(to)} (${zulu(to)})`), SAY.movedMore, [`#/day/${dayKey(to)}${this.successor ? `/${this.successor}` : ""}`, SAY.showFlight]]
+      : !open ? ["plain", "stopped", SAY.closed, SAY.closedMore]
+      : told.items.length === 0 ? ["plain", "options", SAY.noOptions, SAY.noOptionsMore]
+      : told.escalated ? ["warn", "flag", told.mine?.none_work ? SAY.noneSent : SAY.escalated, this.over || !this.party ? SAY.escalatedMore : SAY.stillChange]
+      : this.over ? ["warn", "clock", SAY.passed, SAY.passedMore]
+      : [];
+    this.state.hidden = !kind;
+    this.clock.hidden = !told.deadline || !open;
+    this.other.hidden = !open || told.items.length === 0;
+    if (!kind || this.state.dataset.said === title + text + (link ?? "")) return;
+    this.state.dataset.said = title + text + (link ?? "");
+    setAttribute(this.state, "data-kind", kind);
+    this.state.replaceChildren(icon(sign), h("div", {}, h("h2", {}, title), h("p", {}, text)), link ? h("a", { class: "button", href: link[0] }, link[1]) : "");
+  }
+
+  tick() {
+    if (!this.told?.deadline || this.clock.hidden) return;
+    const at = Date.parse(this.told.deadline);
+    const now = this.ctx.clock.now();
+    const { word, kind } = countdown(at - now);
+    setText(this.left, kind === "over" ? SAY.passed : SAY.timeLeft(word));
+    setText(this.leftWord, { soon: SAY.under2h, last: SAY.under30m }[kind] ?? "");
+    setText(this.until, SAY.answerBy(`${moment(at, now)} ${zone(at)} (${zulu(at)})`));
+    if (this.clock.dataset.left === kind) return;
+    const first = this.clock.dataset.left === undefined;
+    setAttribute(this.clock, "data-left", kind);
+    // Said when it becomes so, not each second.
+    if (!first) setText(this.voice, kind === "over" ? SAY.passed : this.leftWord.textContent);
+    if (!first && kind === "over") this.draw();
+  }
+
+  // ── answering ───────────────────────────────────────────────────────────────────────────────
+
+  submit() {
+    const [option1_id, option2_id = null, option3_id = null] = this.ranking.ranked;
+    return this._put({ option1_id, option2_id, option3_id, unavailable_option_ids: this.ranking.unavailable });
+  }
+
+  async refuseAll() {
+    const sure = await this.ctx.confirm({ title: SAY.noneTitle, text: SAY.noneText, yes: SAY.noneYes, no: SAY.no, danger: true });
+    if (sure) await this._put({ none_work: true });
+  }
+
+  /** Shown as sent before it is; taken back where it is refused. */
+  async _put(said) {
+    const { ctx, id } = this;
+    const before = this.told;
+    const now = new Date(ctx.clock.now()).toISOString();
+    const all = before.items.map((one) => one.id);
+    const hoped = said.none_work
+      ? { option1_id: null, option2_id: null, option3_id: null, unavailable_option_ids: all, none_work: true, submitted_at: null }
+      : { ...said, none_work: false, submitted_at: now };
+    this.sending = true;
+    this.dirty = false;
+    setText(this.fault, "");
+    this.ranking.clearFaults();
+    this.told = { ...before, escalated: before.escalated || Boolean(said.none_work), mine: { ...before.mine, ...hoped } };
+    if (said.none_work) this.ranking.set(before.items, [], all);
+    this.draw();
+    try {
+      const answer = await ctx.api.put(`/bookings/${id}/preferences`, said, { match: this.etag?.id === id ? this.etag.tag : undefined });
+      this.etag = { id, tag: answer.etag };
+      await ctx.settled(answer);
+      this.sending = false;
+      if (this.id !== id || ctx.signal.aborted) return;
+      ctx.toast(said.none_work ? SAY.noneSent : SAY.sentToast, { kind: "good" });
+      await this.read();
+    } catch (error) {
+      this.sending = false;
+      if (this.id !== id || ctx.signal.aborted) return;
+      this.told = before;
+      this.dirty = !said.none_work;
+      if (said.none_work) this.take(before);
+      this._refused(error);
+    }
+  }
+
+  /** At the option it is about, where the hub names one; else at the buttons. */
+  _refused(error) {
+    const ids = this.ranking.ranked;
+    const away = this.ranking.unavailable;
+    for (const { pointer = "", detail } of error.errors ?? []) {
+      const rank = /^\/option([123])_id$/.exec(pointer)?.[1];
+      const gone = /^\/unavailable_option_ids\/(\d+)$/.exec(pointer)?.[1];
+      this.ranking.fault(rank ? ids[rank - 1] : gone ? away[gone] : "", SAY.refusedOption(detail));
+    }
+    if (error.status === 412) this.etag = null;
+    setText(this.fault, error.status === 412 ? SAY.elsewhere : error.code === "deadline-passed" ? SAY.tooLate : `${SAY.notSent} ${error.message}`);
+    this.draw();
+    if ([403, 409, 412].includes(error.status)) {
+      if (error.status !== 409) this.dirty = false;
+      this.read();
+    }
+  }
+}
