@@ -89,15 +89,17 @@ async def test_the_story_of_a_kiosk(door: Rest, connect: Connect) -> None:
     assert await client.silent(0.1), "and nothing is begun anew"
 
     # At another airport it is shown another board, on the same socket.
+    client.heard.clear()
     await door.ask("admin", "PATCH", path, {"airport": "KHYI"})
-    resets = [await client.until("reset") for _ in range(2)]
-    assert {reset["reason"] for reset in resets} == {"rights"}
-    rows = [told for told in client.heard if told["type"] == "rows"]
-    while len(rows := [told for told in client.heard if told["type"] == "rows"]) < 4:
+    live = await client.until("live")
+    while not {"reset", "change"} <= {told["type"] for told in client.heard}:
         await client.hear()
-    assert [row["id"] for told in rows[2:] for row in told["rows"] if told["id"] == "board"] == [
-        gone["id"]
-    ]
+    [reset] = [told for told in client.heard if told["type"] == "reset"]
+    assert (reset["id"], reset["reason"], live["id"]) == ("board", "rights", "board")
+    [rows] = [told for told in client.heard if told["type"] == "rows"]
+    assert [row["id"] for row in rows["rows"]] == [gone["id"]]
+    [change] = [told for told in client.heard if told["type"] == "change"]
+    assert change["transactions"][0]["items"][0]["row"]["airport"] == "KHYI"
 
     said = await door.ask("admin", "DELETE", path)
     assert (said.status, "Hub-Transaction" in said.headers) == (204, True)
@@ -133,10 +135,9 @@ async def test_a_device_sees_itself_and_no_other(door: Rest, connect: Connect) -
 async def test_devices_follow_the_row_whoever_writes_it(door: Rest) -> None:
     """Paired, moved, revoked, reinstated, deleted and truncated by another program."""
     id = await door.device("KPAO")
-    turned = door.hub.house.feed.turned
 
     async def me() -> Any:
-        await turned()
+        await door.hub.house.feed.turned()
         said = await door.ask("device", "GET", f"{PATH}/me")
         return said.json["airport"] if said.status == 200 else said.status
 
@@ -281,12 +282,12 @@ async def test_who_is_here(door: Rest, connect: Connect) -> None:
     assert datetime.fromisoformat(first["since"]).utcoffset() == timedelta(0)
     # One who does not read is behind, and for how long is told.
     [session] = [one for one in door.hub.house.gate.sessions if one.id == second["session"]]
-    session.paused()
+    session.socket.pause_writing()
     session.left_at -= 7
     told = (await door.ask("admin", "GET", PRESENCE)).json["items"][1]
     assert told["behind"]
     assert 7 <= told["lag"] < 60
-    session.resumed()
+    session.socket.resume_writing()
     await sam.ws.close()
     await screen.ws.close()
 
