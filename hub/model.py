@@ -223,6 +223,19 @@ class Device(OwnDevice):
     created_by: UUID | None
 
 
+class ShownDevice(Row):
+    """A row of ``devices`` as it is watched: without who paired it, which no kiosk's frame may hold."""
+
+    id: UUID
+    name: str
+    airport: str | None
+    created_at: AwareDatetime
+    paired_at: AwareDatetime | None
+    identify_at: AwareDatetime | None
+    reload_at: AwareDatetime | None
+    revoked_at: AwareDatetime | None
+
+
 class SeenDevice(Device):
     """A device, and when it was last here: true to the minute, of nobody's version."""
 

@@ -12,10 +12,15 @@ import aiohttp
 import asyncpg
 import orjson
 import pytest
+from pydantic import TypeAdapter
 
 from hub.app import House, open_house
 from hub.feed.doorbell import Pace
+from hub.rules import frames
 from hub.settings import Settings
+
+#: Whatever the hub says to any client of these tests is one of the frames that its documents tell of.
+FRAMES: TypeAdapter[Any] = TypeAdapter(frames.Outgoing)
 
 
 class Hub:
@@ -112,6 +117,7 @@ class Client:
                 continue
             if message.type is not aiohttp.WSMsgType.TEXT:
                 return {"type": "closed", "code": self.ws.close_code}
+            FRAMES.validate_json(message.data, strict=True)
             told: dict[str, Any] = orjson.loads(message.data)
             if told["type"] == "ping":
                 if self.answers:

@@ -26,26 +26,10 @@ seconds of a token                       its own ``exp``             ``expiring`
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from hub.errors import Forbidden, HubError, Unauthenticated
+from hub.rules.closing import Code
 
-
-class Code(IntEnum):
-    """Why the hub ended a session. Clients need only the range; people read the name."""
-
-    MALFORMED = 4000
-    BAD_TOKEN = 4001
-    FORBIDDEN = 4003
-    NO_HELLO = 4008
-    TOO_MANY = 4009
-    OVERLOADED = 4100
-    TOO_SLOW = 4101
-    RATE = 4103
-    DRAINING = 4200
-    NO_PONG = 4201
-    TOKEN_EXPIRED = 4203
-
+__all__ = ["INVALID_DATA", "NORMAL", "TOO_BIG", "UNSUPPORTED_DATA", "Code", "verdict"]
 
 #: RFC 6455, section 7.4.1: what the WebSocket layer itself says.
 NORMAL, UNSUPPORTED_DATA, INVALID_DATA, TOO_BIG = 1000, 1003, 1007, 1009

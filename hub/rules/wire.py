@@ -27,21 +27,30 @@ SUBPROTOCOL = "hub.v1"
 #: Faults told at once: a client can send many, and what it is told should not outgrow that.
 _MOST_FAULTS = 10
 
-Id = Annotated[str, Field(min_length=1, max_length=64)]
+Id = Annotated[str, Field(min_length=1, max_length=64, examples=["1"])]
+Token = Annotated[str, Field(min_length=1, examples=["eyJhbGciOiJSUzI1NiJ9.e30.c2ln"])]
 
 
 class Message(BaseModel):
     """A frame from a client."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Hello(Message):
     """Who is asking: the first message on every socket. Either a token or a one-time ticket."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "hello", "token": "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}],
+        }
+    )
+
     type: Literal["hello"]
-    token: Annotated[str, Field(min_length=1)] | None = None
+    token: Token | None = None
+    """A user's token, an integration's key or a device's credential."""
     ticket: Annotated[str, Field(min_length=1)] | None = None
+    """Of ``POST /api/v1/tickets``."""
 
     @model_validator(mode="after")
     def _either(self) -> Hello:
@@ -53,11 +62,27 @@ class Hello(Message):
 class Watch(Message):
     """Watch a topic under an id of the client's choosing; with a cursor, only what changed since."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "watch",
+                    "id": "1",
+                    "topic": "bookings",
+                    "filter": {"from": "today", "to": "today+7", "status": ["AT_RISK"]},
+                }
+            ]
+        }
+    )
+
     type: Literal["watch"]
     id: Id
+    """What this watch is called in this session."""
     topic: str
     filter: dict[str, Any] = Field(default_factory=dict)
+    """What narrows it, by topic; all that are given must hold."""
     cursor: str | None = None
+    """Where to go on: of any frame, of ``Hub-Cursor``, of another session."""
 
 
 class Unwatch(Message):
@@ -71,7 +96,7 @@ class Auth(Message):
     """Renew the token in place."""
 
     type: Literal["auth"]
-    token: Annotated[str, Field(min_length=1)]
+    token: Token
 
 
 class Pong(Message):
