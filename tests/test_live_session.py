@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -450,3 +452,21 @@ async def test_a_column_added_under_the_running_hub_is_nobodys_news(
     (item,) = (await client.until("change"))["transactions"][0]["items"]
     assert "changed" not in item
     assert "secret_note" not in item["row"]
+
+
+async def test_a_socket_that_its_peer_resets_leaves_nothing_behind(
+    hub: Hub, connect: Connect
+) -> None:
+    client = await connect(hub, await hub.token_of(ADMIN))
+    await client.watch("1", "bookings")
+    raw = client.ws.get_extra_info("socket")
+    # No FIN: a reset, as of a peer that has died.
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport = client.ws._writer.transport
+    assert transport is not None
+    transport.abort()
+    gate = hub.house.gate
+    async with asyncio.timeout(10):
+        while gate.sessions:
+            await asyncio.sleep(0.01)
+    assert (len(gate.views), len(gate.troubled)) == (0, 0)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from hub.errors import Fault, Invalid, Unparsable
 from hub.rules import wire
-from hub.rules.topics import TOPICS, read_filter
+from hub.rules.topics import TOPICS, Topic, read_filter
 
 #: Where people put tokens that have no business in a URL.
 _SECRETS = frozenset({"token", "access_token", "id_token", "api_key", "key", "authorization"})
@@ -99,7 +99,7 @@ def _flat(topic: str | None, given: dict[str, list[str]], faults: list[Fault]) -
             faults.append(Fault(f"?{name}", "is given twice"))
         else:
             within[name] = _DAY.sub(r"\1+", texts[0])
-    faults += _filter_faults(known.name, within, lambda loc: f"?{loc[0]}" if loc else "?topic")
+    faults += _filter_faults(known, within)
     return [wire.Watch(type="watch", id=ONLY, topic=known.name, filter=within)]
 
 
@@ -149,10 +149,13 @@ def _listed(texts: list[str], faults: list[Fault], most: int) -> list[wire.Watch
     return watches
 
 
-def _filter_faults(topic: str, within: dict[str, Any], where: Any) -> Iterator[Fault]:
+def _filter_faults(topic: Topic, within: dict[str, Any]) -> Iterator[Fault]:
     try:
-        read_filter(TOPICS[topic], within)
+        read_filter(topic, within)
     except ValidationError as wrong:
         for told in wrong.errors(include_url=False, include_context=False, include_input=False):
+            if told["type"] == "dataclass_type":
+                continue  # of a member that may be a moment or a day: said of the moment, too
             said = "is not known here" if told["type"] == "extra_forbidden" else told["msg"]
-            yield Fault(where(told["loc"]), said)
+            # What is wrong between members is the topic's.
+            yield Fault(f"?{told['loc'][0]}" if told["loc"] else "?topic", said)

@@ -227,7 +227,7 @@ class Socket(asyncio.Protocol):
             self._user.resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closing = True
+        self._begin_closing()  # reset by its peer, it has had no other end
         user, self._user = self._user, None
         if user is not None:
             user.lost()

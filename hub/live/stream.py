@@ -87,17 +87,21 @@ class Stream(asyncio.Protocol):
         """End the body; ``bye`` has said why."""
         if self.closing:
             return
-        self.closing = True
-        if self._user is not None:
-            self._user.closing()
+        self._begin_closing()
         with suppress(OSError):  # the peer has reset the connection
             if not self.transport.is_closing():
                 self.transport.write_eof()
 
     def abort(self) -> None:
         """Drop the connection now."""
-        self.closing = True
+        self._begin_closing()
         self.transport.abort()
+
+    def _begin_closing(self) -> None:
+        if not self.closing:
+            self.closing = True
+            if self._user is not None:
+                self._user.closing()
 
     # Up: a stream's client has nothing to say; what it says is only counted.
 
@@ -121,7 +125,7 @@ class Stream(asyncio.Protocol):
             self._user.resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closing = True
+        self._begin_closing()
         user, self._user = self._user, None
         if user is not None:
             user.lost()

@@ -21,7 +21,7 @@ EXPOSED = (
 #: What a page may send besides what every page may.
 SENT = (
     "Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-Match",
-    "If-None-Match", "X-Request-Id",
+    "If-None-Match", "Last-Event-ID", "X-Request-Id",
 )  # fmt: skip
 #: Seconds for which a browser need not ask again whether it may; more than this none believes.
 MAX_AGE = 7200
