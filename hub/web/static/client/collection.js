@@ -29,6 +29,7 @@ export class Collection {
     this._view = null;
     this._picture = null; // rows of a picture that is not whole yet
     this._missed = []; // what changed since that picture was read
+    this._pages = []; // transactions of a catch-up that is not whole yet
     this._doubted = false;
   }
 
@@ -53,6 +54,7 @@ export class Collection {
     this.following = false;
     this._view = this._picture = null;
     this._missed = [];
+    this._pages = [];
   }
 
   /** The rows are another person's, or nobody's: they go at once. */
@@ -110,7 +112,11 @@ export class Collection {
       this._missed.push(frame);
       return null;
     }
-    const transactions = this._doubted ? this._news(frame.transactions) : frame.transactions;
+    // Until its last page a catch-up has no cursor: cut there, it would be told once more.
+    const all = this._pages.concat(frame.transactions);
+    this._pages = frame.more ? all : [];
+    if (frame.more) return null;
+    const transactions = this._doubted ? this._news(all) : all;
     this._apply(transactions);
     this.cursor = frame.cursor;
     return transactions.length ? { reset: false, transactions } : null;

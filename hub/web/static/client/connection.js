@@ -214,7 +214,10 @@ export class Connection {
 
   #lost({ code, reason = "", retryAfter, opened = true }) {
     if (!opened && this.via === "websocket") this.#neverOpened += 1;
-    else if (!opened) this.#neverOpened = this.#streamUntil = 0;
+    else if (!opened) {
+      this.#neverOpened = REFUSALS - 1; // neither gets through: in turn, then
+      this.#streamUntil = 0;
+    }
     if (code === MISCOUNT) this.#house.doubt();
     this.#drop(code === MISCOUNT);
     if (code === 4001 && !this.#refused) {

@@ -131,7 +131,7 @@ export class HubClient {
   #frame(frame) {
     switch (frame.type) {
       case "change":
-        this.#horizon = frame.cursor;
+        if (!frame.more) this.#horizon = frame.cursor;
         this.#each((collection) => collection.change(frame));
         break;
       case "rows":

@@ -51,6 +51,14 @@ export const zulu = (at) => `${ZULU.format(at)}Z`;
 export const weekday = (at) => WEEKDAY.format(at);
 export const date = (at) => DATE.format(at);
 export const shortDate = (at) => SHORT_DATE.format(at);
+export const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+const CALENDAR = new Intl.DateTimeFormat(LOCALE, { month: "short", day: "numeric", timeZone: "UTC" });
+/** A date of the calendar (a Date at its midnight in UTC), whatever zone the reader is in: "Nov 23". */
+export const calendarDate = (date) => CALENDAR.format(date);
+export const zoneOf = (name, at) =>
+  format({ timeZone: name, timeZoneName: "short" }).formatToParts(at).find((part) => part.type === "timeZoneName").value;
+
 export const zone = (at) => ZONE.formatToParts(at).find((part) => part.type === "timeZoneName").value;
 
 export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
@@ -289,6 +297,42 @@ export const SAY = {
   closedMore: "Nothing need be chosen.",
   noOptions: "No times are offered yet",
   noOptionsMore: "They will appear here by themselves.",
+
+  fault: (detail) => `This ${detail}.`,
+  changedMeanwhile: "Somebody changed this meanwhile. Look at it again before you save.",
+  thisWeek: "This week",
+  pickWeek: "Go to a week",
+  weekBefore: "Week before",
+  weekAfter: "Week after",
+  schoolClock: (zone) => `Times are the school’s clock: ${zone}`,
+  canFly: "Can fly",
+  addHours: "Add weekly hours",
+  editHours: "Weekly hours",
+  addException: "Add an exception",
+  editException: "Exception",
+  addOn: (day) => `Add an exception on ${day}`,
+  freeOn: (hours) => `can fly ${hours}`,
+  notFreeOn: "cannot fly",
+  nothingSaid: "No hours",
+  wholeDay: "Whole day",
+  resting: "resting",
+  not: "Not",
+  besides: "Also",
+  everyWeek: "Every week",
+  everyWeekOn: "Every week on",
+  onlyThen: "Only on this date",
+  edit: "Edit",
+  remove: "Delete",
+  removed: "Deleted",
+  from: "From",
+  to: "To",
+  midnight: "Midnight is 24:00",
+  date: "Date",
+  thatDay: "On that date",
+  iCannot: "I cannot fly",
+  iCanToo: "I can fly, too",
+  reason: "Reason (optional)",
+  isActive: "In force",
 
   show: "Show",
   choose: "Choose a time",
