@@ -71,7 +71,8 @@ def test_every_value_of_the_contract_is_there_and_none_besides() -> None:
             "const client = new hub.HubClient({url: 'http://localhost', getToken: () => ''});"
             "const own = [...Object.getOwnPropertyNames(hub.HubClient.prototype), ...Object.keys(client)];"
             "const watch = client.watch('bookings');"
-            "const its = [...Object.getOwnPropertyNames(Object.getPrototypeOf(watch)), ...Object.keys(watch)];"
+            "const kind = Object.getPrototypeOf(watch);"
+            "const its = [...Object.getOwnPropertyNames(kind), ...Object.keys(watch)];"
             "console.log(JSON.stringify([Object.keys(hub), own, its]));",
         ],
         capture_output=True,
@@ -82,7 +83,9 @@ def test_every_value_of_the_contract_is_there_and_none_besides() -> None:
     assert set(exported) == values
 
     def members(name: str) -> set[str]:
-        body = re.search(rf"^export (?:class|interface) {name}\b.*?^}}", contract, re.M | re.S)
+        body = re.search(
+            rf"^export (?:class|interface) {name}\b.*?^}}", contract, re.MULTILINE | re.DOTALL
+        )
         assert body is not None
         return set(re.findall(r"^  (?:readonly )?(\w+)[(<:?]", body[0], re.MULTILINE))
 

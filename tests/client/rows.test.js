@@ -94,6 +94,20 @@ test("cursors are kept over reconnections, each its own", async () => {
   assert.deepEqual([ids(flights), ids(notes)], [["a", "b", "c", "d"], []]);
 });
 
+test("a catch-up in pages is one change; cut between them, nothing was told", async () => {
+  const flights = await live();
+  const told = [];
+  flights.onchange = (one) => told.push(one.transactions.map(({ tx }) => tx));
+  await again();
+  const page = (tx, more) => ({ ...change("v2", tx, [upsert(`n${tx}`)], { id: "1" }), ...(more && { more, cursor: cursor(100) }) });
+  on.socket.tell(page(101, true), page(102, true));
+  await again();
+  assert.deepEqual([told, on.socket.heard("watch")[0].cursor], [[], cursor(100)]);
+  on.socket.tell(page(101, true), page(102, true), page(103, false));
+  on.socket.tell({ type: "live", id: "1", view: "v2", cursor: cursor(104), resumed: true });
+  assert.deepEqual([told, ids(flights)], [[["101", "102", "103"]], ["a", "n101", "n102", "n103"]]);
+});
+
 test("a ping's cursor is good for every live watch, and for no other", async () => {
   const flights = await live();
   const notes = hub.watch("notifications");
