@@ -1,10 +1,10 @@
 """First pictures: a view's rows and the snapshot they were read in.
 
 However many views are asked for at once, one query for each topic and kind of reader is under way,
-and what is asked meanwhile goes into the next; the same view asked twice is read once, and a view
-that takes too long fails alone. Invariant: a picture's rows
-are what the view shows at its snapshot, so changes since that snapshot continue it without gap
-or overlap.
+and what is asked meanwhile goes into the next; who comes a little later is shown the same picture
+and what happened since; a view that takes too long fails alone. Invariant: a picture's rows are
+what the view shows at its snapshot, so changes since that snapshot continue it without gap or
+overlap.
 """
 
 from __future__ import annotations
@@ -13,35 +13,26 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import orjson
 
 from hub.db.pool import reading
-from hub.db.queries import text
 from hub.errors import Invalid
+from hub.fanout.statements import MOST, STATEMENTS, Asked
 from hub.fanout.views import View
-from hub.rules.access import At, Person
-from hub.rules.cursor import Snapshot, parse
-from hub.rules.filters import (
-    BookingFilter,
-    DeviceFilter,
-    Filter,
-    FlightFilter,
-    NotificationFilter,
-    RescheduleFilter,
-)
+from hub.rules.access import Audience, Person
+from hub.rules.cursor import Snapshot, covers, parse
+from hub.rules.filters import Filter
 from hub.rules.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
-    from hub.db.pool import Connection, Pool
+    from hub.db.pool import Pool
 
-#: Rows in one ``rows`` frame; rows of one picture, beyond which the filter must be narrowed.
+#: Rows in one ``rows`` frame, and about as many bytes.
 PAGE = 200
 PAGE_BYTES = 256 * 1024
-MOST = 10_000
 #: Views read by one statement: one's own rows are few, everyone's may be all there are.
 TOGETHER = 200
 FEW = 2
@@ -49,8 +40,14 @@ FEW = 2
 
 #: A topic, and whether its readers see only their own.
 _Queue = tuple[str, bool]
-#: What is read: a view, as it is to be judged now.
-Asked = tuple[View, Filter]
+#: What is shown: a view that was left and is there again shows the same.
+_Name = tuple[str, Audience, Filter]
+#: How long a picture is shown to others, seconds (it is never stale: what happened since follows it),
+#: and how many bytes of them are kept.
+KEPT_FOR = 3.0
+KEPT_BYTES = 8 * 1024 * 1024
+#: Reads of one queue at once, and then a second: a crowd that trickles in meets in a few reads.
+AT_ONCE, A_SECOND = 8, 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +56,27 @@ class Picture:
 
     snapshot: Snapshot
     pages: tuple[bytes, ...]
+    at: float
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.pages))
+
+
+class _Pace:
+    """A bucket of reads (see ``AT_ONCE``)."""
+
+    def __init__(self) -> None:
+        self._left, self._at = float(AT_ONCE), 0.0
+
+    async def wait(self, now: float) -> None:
+        """Wait for one read's worth; ``now`` is loop time."""
+        self._left = min(AT_ONCE, self._left + (now - self._at) * A_SECOND)
+        self._at = now
+        self._left -= 1
+        if self._left < 0:
+            await asyncio.sleep(-self._left / A_SECOND)
 
 
 class Pictures:
@@ -68,14 +86,28 @@ class Pictures:
         self._pool = pool
         self._asked: dict[_Queue, dict[Asked, asyncio.Future[Picture]]] = defaultdict(dict)
         self._readers: dict[_Queue, asyncio.Task[None]] = {}
+        self._paces: defaultdict[_Queue, _Pace] = defaultdict(_Pace)
+        #: Read lately, the oldest first, and how many bytes that is.
+        self._kept: dict[_Name, Picture] = {}
+        self._size = 0
         #: Statements run, for metrics and tests.
         self.reads = 0
 
-    async def read(self, view: View) -> Picture:
-        """The view's picture. Raises Invalid if it is too large, Unavailable if it cannot be had."""
+    async def read(self, view: View, since: Snapshot | None = None) -> Picture:
+        """The view's picture, one that has seen ``since``.
+
+        Raises Invalid if it is too large, Unavailable if it cannot be had.
+        """
         # Whoever sees everything does not keep those waiting who see their own.
         queue = (view.topic.name, isinstance(view.audience, Person))
         wanted = (view, view.window)
+        kept = self._kept.get(_name(wanted))
+        if (
+            kept is not None
+            and kept.at > monotonic() - KEPT_FOR
+            and (since is None or covers(since, kept.snapshot))
+        ):
+            return kept
         waiting = self._asked[queue].get(wanted)
         if waiting is None:
             waiting = asyncio.get_running_loop().create_future()
@@ -84,6 +116,19 @@ class Pictures:
                 self._readers[queue] = asyncio.create_task(self._read_all(queue))
         # Shielded: one who loses patience must not take the picture from the others.
         return await asyncio.shield(waiting)
+
+    def _keep(self, name: _Name, picture: Picture) -> None:
+        self._forget(name)
+        self._kept[name] = picture
+        self._size += picture.size
+        for other in list(self._kept):
+            if self._size <= KEPT_BYTES and self._kept[other].at > picture.at - KEPT_FOR:
+                break
+            self._forget(other)
+
+    def _forget(self, name: _Name) -> None:
+        if (gone := self._kept.pop(name, None)) is not None:
+            self._size -= gone.size
 
     async def close(self) -> None:
         """Stop reading; whoever waits is cancelled."""
@@ -97,6 +142,7 @@ class Pictures:
         topic, own = queue
         try:
             while waiting := self._asked[queue]:
+                await self._paces[queue].wait(monotonic())
                 asked = {
                     wanted: waiting.pop(wanted)
                     for wanted in list(waiting)[: TOGETHER if own else FEW]
@@ -133,7 +179,8 @@ class Pictures:
         wanted = list(asked)
         async with reading(self._pool) as conn:
             self.reads += 1
-            records = await _QUERIES[topic](conn, wanted)
+            at = monotonic()
+            records = await STATEMENTS[topic](conn, wanted)
         snapshot = parse(records[0]["cursor"])
         rows: list[list[str]] = [[] for _ in wanted]
         for record in records:
@@ -150,7 +197,15 @@ class Pictures:
                 # Nobody may be left to hear it.
                 future.exception()
             else:
-                future.set_result(Picture(snapshot, await _pages(TOPICS[topic], texts)))
+                picture = Picture(snapshot, await _pages(TOPICS[topic], texts), at)
+                self._keep(_name(one), picture)
+                if not future.done():
+                    future.set_result(picture)
+
+
+def _name(wanted: Asked) -> _Name:
+    view, window = wanted
+    return view.topic.name, view.audience, window
 
 
 async def _pages(topic: Topic, texts: Sequence[str]) -> tuple[bytes, ...]:
@@ -165,86 +220,3 @@ async def _pages(topic: Topic, texts: Sequence[str]) -> tuple[bytes, ...]:
         page.append(topic.show(orjson.loads(row)))
         room -= len(row)
     return (*pages, orjson.dumps(page))
-
-
-_EVER = datetime.min, datetime.max  # asyncpg's spelling of -infinity and infinity
-
-
-def _person(view: View) -> str | None:
-    return view.audience.id if isinstance(view.audience, Person) else None
-
-
-def _flights(wanted: Sequence[Asked]) -> tuple[list[Any], ...]:
-    """Since, until, airport and statuses of each, a column each."""
-    windows = [window for _, window in wanted if isinstance(window, FlightFilter)]
-    return (
-        [window.since or _EVER[0] for window in windows],
-        [window.until or _EVER[1] for window in windows],
-        [window.airport for window in windows],
-        [",".join(window.status) if window.status else None for window in windows],
-    )
-
-
-async def _bookings(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
-    windows = [window for _, window in wanted if isinstance(window, BookingFilter)]
-    since, until, airports, statuses = _flights(wanted)
-    return await conn.fetch(
-        text("picture_bookings"),
-        [_person(view) for view, _ in wanted],
-        since,
-        until,
-        [window.student_id for window in windows],
-        [window.instructor_id for window in windows],
-        [window.aircraft_id for window in windows],
-        airports,
-        statuses,
-        MOST + 1,
-    )
-
-
-async def _board(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
-    seen_at = [
-        view.audience.airport if isinstance(view.audience, At) else None for view, _ in wanted
-    ]
-    since, until, airports, statuses = _flights(wanted)
-    return await conn.fetch(
-        text("picture_board"), since, until, seen_at, airports, statuses, MOST + 1
-    )
-
-
-async def _notifications(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
-    return await conn.fetch(
-        text("picture_notifications"),
-        [_person(view) for view, _ in wanted],
-        [window.read for _, window in wanted if isinstance(window, NotificationFilter)],
-        MOST + 1,
-    )
-
-
-async def _reschedule(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
-    windows = [window for _, window in wanted if isinstance(window, RescheduleFilter)]
-    return await conn.fetch(
-        text("picture_reschedule"),
-        [_person(view) for view, _ in wanted],
-        [window.booking_id for window in windows],
-        [window.escalated for window in windows],
-        MOST + 1,
-    )
-
-
-async def _devices(conn: Connection, wanted: Sequence[Asked]) -> Sequence[asyncpg.Record]:
-    return await conn.fetch(
-        text("picture_devices"),
-        [_person(view) for view, _ in wanted],
-        [window.revoked for _, window in wanted if isinstance(window, DeviceFilter)],
-        MOST + 1,
-    )
-
-
-_QUERIES = {
-    "bookings": _bookings,
-    "board": _board,
-    "notifications": _notifications,
-    "reschedule": _reschedule,
-    "devices": _devices,
-}

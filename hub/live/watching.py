@@ -95,13 +95,15 @@ async def _from_picture(session: Follower, watch: Watching, reason: str | None) 
     gate = session.gate
     who = _who(session)
     patience = _Patience()
+    since = None
     while True:
         if reason is not None:
             session.reset(watch, reason)
+            since = gate.feed.cursor.snapshot  # a picture from before that would not do
             reason = None
         try:
             async with gate.turns.reading(who, watch.view):
-                picture = await gate.pictures.read(watch.view)
+                picture = await gate.pictures.read(watch.view, since)
         except Unavailable:
             if gate.feed.healthy and patience.tried == _TRIES:
                 raise  # the database is there: it is this picture that takes too long
