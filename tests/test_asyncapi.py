@@ -168,6 +168,10 @@ async def test_people_can_browse_it(hub: Hub, visit: Visit) -> None:  # noqa: F8
     frames_told = len(DOCUMENT["components"]["messages"])
     await expect(page.locator("article[id^=frame-]")).to_have_count(frames_told)
     await expect(change.get_by_text("transactions", exact=True).first).to_be_visible()
+    # Each of the two things that an item can be has its members told.
+    await expect(change.get_by_text("Upsert", exact=True)).to_have_count(1)
+    await expect(change.get_by_text("Remove", exact=True)).to_have_count(1)
+    assert "[object" not in await page.locator("main").inner_text()
     # Whose addresses hold a view find it, and the filter keeps what holds every word.
     await page.goto(f"{hub.url}/api/v1/docs#topic-board")
     await expect(page.locator("article#topic-board")).to_be_in_viewport(timeout=PATIENCE)

@@ -78,7 +78,8 @@ function curl(method, path, parameters, type, body, security) {
   return lines.join(" \\\n  ");
 }
 
-function sample(label, text) {
+/** A text to be copied. */
+export function sample(label, text) {
   const button = h("button", { type: "button", class: "copy", onclick: copy }, "Copy");
   async function copy() {
     await navigator.clipboard.writeText(text);

@@ -1,9 +1,10 @@
 /**
- * The description of the API, drawn from /api/v1/openapi.json: contents at the side, operations in
- * the middle, a filter over both.
+ * The descriptions of the hub, drawn from /api/v1/openapi.json and asyncapi.json: contents at the side,
+ * what it tells in the middle, a filter over both.
  */
 
 import { h } from "../js/dom.js";
+import { sections } from "./frames.js";
 import { inline, markdown } from "./markdown.js";
 import { breakable, operation, verb } from "./operation.js";
 
@@ -11,44 +12,85 @@ const main = document.getElementById("main");
 const contents = document.getElementById("contents");
 const find = document.getElementById("find");
 
-async function read() {
-  const answer = await fetch("/api/v1/openapi.json");
+/** The two descriptions, each with what it is drawn by and what an address in it begins with. */
+const VIEWS = {
+  rest: { source: "/api/v1/openapi.json", parts: operations, none: "No operation holds these words." },
+  socket: { source: "/api/v1/asyncapi.json", parts: sections, none: "No frame or topic holds these words." },
+};
+const SOCKET = /^#(real-time$|frame|topic|way|ends|close-codes|limits)/;
+
+let shown = null;
+let entries = [];
+let watcher = null;
+
+async function read(source) {
+  const answer = await fetch(source);
   if (!answer.ok) throw new Error(`The hub answered ${answer.status}.`);
   return answer.json();
 }
 
-function draw(api) {
-  const resolve = (reference) => reference.slice(2).split("/").reduce((at, step) => at[step], api);
+/** The resources of the REST surface, as `sections` gives those of the other. */
+function operations(api, resolve) {
   const all = Object.entries(api.paths).flatMap(([path, methods]) => (
     Object.entries(methods).map(([method, told]) => ({ path, method, told }))));
+  return api.tags.map(({ name, description }) => ({
+    id: `tag-${name}`, name, said: description,
+    articles: all.filter(({ told }) => told.tags[0] === name).map(({ path, method, told }) => ({
+      id: told.operationId, name: path.replace(/^\/api\/v1/, ""), mark: verb(method), title: told.summary.replaceAll("`", ""),
+      text: [method, path, told.operationId, told.summary, told.description].join(" ").toLowerCase(),
+      article: operation(method, path, told, resolve),
+    })),
+  }));
+}
+
+/** Draw the view that the address is in, if it is not there yet, and go where the address says. */
+async function open() {
+  const name = SOCKET.test(location.hash) ? "socket" : "rest";
+  if (name !== shown) {
+    shown = name;
+    const api = await read(VIEWS[name].source);
+    if (shown !== name) return;
+    entries = draw(api, VIEWS[name]);
+    for (const link of document.querySelectorAll("[data-view]")) {
+      if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    filter();
+    follow();
+    scrollTo(0, 0);
+  }
+  // What the address names is there only now.
+  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView({ behavior: "instant" });
+}
+
+function draw(api, view) {
+  const resolve = (reference) => reference.slice(2).split("/").reduce((at, step) => at[step], api);
   document.getElementById("version").textContent = api.info.version;
   main.replaceChildren(h("section", { class: "about" }, h("h1", {}, api.info.title), markdown(api.info.description)));
-  const entries = [];
-  for (const tag of api.tags) {
-    const mine = all.filter(({ told }) => told.tags[0] === tag.name);
-    const section = h("section", { class: "resource", id: `tag-${tag.name}` },
-      h("h2", {}, tag.name), h("div", { class: "said" }, markdown(tag.description)));
+  contents.replaceChildren();
+  const made = [];
+  for (const { id, name, said, articles } of view.parts(api, resolve)) {
+    const section = h("section", { class: "resource", id },
+      h("h2", {}, name), h("div", { class: "said" }, markdown(said)));
     const list = h("ul", {});
-    const group = h("div", { class: "group" }, h("h2", {}, h("a", { href: `#tag-${tag.name}` }, tag.name)), list);
-    for (const { path, method, told } of mine) {
-      const article = operation(method, path, told, resolve);
-      const link = h("a", { href: `#${told.operationId}`, title: told.summary.replaceAll("`", "") },
-        verb(method), h("span", { class: "where" }, ...breakable(path.replace(/^\/api\/v1/, ""))));
+    const group = h("div", { class: "group" }, h("h2", {}, h("a", { href: `#${id}` }, name)), list);
+    for (const { id: anchor, name: where, mark, title, text, article } of articles) {
+      const link = h("a", { href: `#${anchor}`, ...(title ? { title } : {}) },
+        mark ?? null, h("span", { class: "where" }, ...breakable(where)));
       const item = h("li", {}, link);
       list.append(item);
       section.append(article);
-      const text = [method, path, told.operationId, told.summary, told.description].join(" ").toLowerCase();
-      entries.push({ text, item, article, link, section, group });
+      made.push({ text, item, article, link, section, group });
     }
     contents.append(group);
     main.append(section);
   }
   main.removeAttribute("aria-busy");
-  return entries;
+  return made;
 }
 
 /** Hide what does not hold every word; a resource with nothing left goes too. */
-function filter(entries) {
+function filter() {
   const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
   const kept = new Set();
   for (const { text, item, article, section } of entries) {
@@ -63,13 +105,14 @@ function filter(entries) {
   }
   main.querySelector(".about").hidden = words.length > 0;
   main.querySelector(".none")?.remove();
-  if (words.length && !kept.size) main.append(h("p", { class: "none quiet" }, "No operation holds these words."));
+  if (words.length && !kept.size) main.append(h("p", { class: "none quiet" }, VIEWS[shown].none));
 }
 
 /** Say at the side where the reader is. */
-function follow(entries) {
+function follow() {
+  watcher?.disconnect();
   const links = new Map(entries.map(({ article, link }) => [article, link]));
-  const watcher = new IntersectionObserver((seen) => {
+  watcher = new IntersectionObserver((seen) => {
     for (const { target, isIntersecting } of seen) {
       if (!isIntersecting) continue;
       for (const link of links.values()) link.removeAttribute("aria-current");
@@ -95,15 +138,18 @@ function keys(event) {
   find.focus();
 }
 
-try {
-  const entries = draw(await read());
-  find.addEventListener("input", () => filter(entries));
-  document.addEventListener("keydown", keys);
-  follow(entries);
-  // What the address names is there only now.
-  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView({ behavior: "instant" });
-} catch (error) {
-  main.removeAttribute("aria-busy");
-  main.replaceChildren(h("p", { class: "door-error", role: "alert" }, ...inline(`The description cannot be read: ${error.message}`)));
+async function go() {
+  try {
+    await open();
+  } catch (error) {
+    shown = null;
+    main.removeAttribute("aria-busy");
+    main.replaceChildren(h("p", { class: "door-error", role: "alert" }, ...inline(`The description cannot be read: ${error.message}`)));
+  }
 }
+
+find.addEventListener("input", filter);
+document.addEventListener("keydown", keys);
+addEventListener("hashchange", go);
+await go();
 dispatchEvent(new Event("hub:started"));

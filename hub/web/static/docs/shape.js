@@ -76,10 +76,10 @@ export function members(schema, resolve, asked, above = []) {
     return members(resolve(schema.$ref), resolve, asked, [...above, schema.$ref]);
   }
   if (schema.type === "array") return members(schema.items ?? {}, resolve, asked, above);
-  for (const branch of schema.anyOf ?? schema.oneOf ?? []) {
-    const found = members(branch, resolve, asked, above);
-    if (found) return found;
-  }
+  const branches = (schema.anyOf ?? schema.oneOf ?? []).map((branch) => [kind(branch), members(branch, resolve, asked, above)])
+    .filter(([, found]) => found);
+  if (branches.length === 1) return branches[0][1];
+  if (branches.length) return h("div", { class: "branches" }, branches.flatMap(([called, found]) => [h("h5", {}, called), found]));
   if (!schema.properties) {
     return typeof schema.additionalProperties === "object" ? members(schema.additionalProperties, resolve, asked, above) : null;
   }
