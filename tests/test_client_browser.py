@@ -62,12 +62,16 @@ _PAGE = """async (options) => {
 }"""
 
 
+def _chromium() -> str | None:
+    named = [os.environ.get("CHROMIUM", ""), "/usr/bin/chromium"]
+    found = [path for path in named if path and Path(path).exists()]
+    return next(iter(found), shutil.which("chromium") or shutil.which("google-chrome"))
+
+
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """Chromium. Only a developer's machine may lack it."""
-    named = [os.environ.get("CHROMIUM", ""), "/usr/bin/chromium"]
-    path = next((p for p in named if p and Path(p).exists()), shutil.which("chromium"))
-    path = path or shutil.which("google-chrome")
+    path = _chromium()
     if path is None and not os.environ.get("CI"):
         pytest.skip("no Chromium on this machine; name one in CHROMIUM")
     async with async_playwright() as playwright:
@@ -153,8 +157,8 @@ class Tab:
         self.ttl = 3600.0
         self.email = ADMIN
 
-    async def ask(self, what: str) -> Any:
-        return await self.page.evaluate(what)
+    async def ask(self, what: str, given: Any = None) -> Any:
+        return await self.page.evaluate(what, given)
 
     async def until(self, what: str) -> None:
         await self.page.wait_for_function(what, timeout=PATIENCE, polling=20)
@@ -415,9 +419,9 @@ async def test_a_rest_read_is_its_beginning(open_tab: Open, hub: Hub, writer: Wr
           window.read = [answer.headers.get("Hub-Cursor"), items];
         }"""
     )
-    await writer.write()
+    tx = await writer.write()
     assert await tab.ask(
-        """async () => {
+        """async (tx) => {
           const [cursor, rows] = read;
           const filter = { aircraft_id: "N1WIRE", status: ["CONFIRMED"] };
           const watch = hub.watch("bookings", filter, { cursor, rows });
@@ -425,6 +429,8 @@ async def test_a_rest_read_is_its_beginning(open_tab: Open, hub: Hub, writer: Wr
           let resets = 0;
           watch.onchange = ({ reset }) => (resets += reset);
           await watch.ready;
+          await hub.seen(tx);
           return [before, resets, [...watch.rows.values()].map((row) => row.duration_minutes)];
-        }"""
+        }""",
+        tx,
     ) == [5, 0, [writer.version] * 5]

@@ -91,3 +91,29 @@ def test_every_value_of_the_contract_is_there_and_none_besides() -> None:
 
     assert members("HubClient") == set(client)
     assert members("Watch") | {"changed", "became", "constructor"} == set(watch)
+
+
+def test_the_types_hold() -> None:
+    """What compiles and what must not: ``tests/client/types.ts``, judged by TypeScript."""
+    tsc = shutil.which("tsc")
+    if tsc is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has no tsc")
+        pytest.skip("no tsc on this machine: npm install --global typescript")
+    options = [
+        "--strict",
+        "--noEmit",
+        "--target",
+        "es2022",
+        "--module",
+        "nodenext",
+        "--lib",
+        "es2022,dom",
+    ]
+    ran = subprocess.run(
+        [tsc, *options, TOP / "tests" / "client" / "types.ts"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout

@@ -101,9 +101,10 @@ class Wire:
         await sink.drain()
 
     async def stop(self) -> None:
-        """End what runs."""
-        for task in list(self._tasks):
-            task.cancel()
+        """End every connection, and what carries it."""
+        self.delay = 0.0
+        self.mend()
+        self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.sleep(0.01)  # transports that were aborted close at the loop's next turn
 
