@@ -17,7 +17,7 @@ from hub.fanout.pictures import Pictures
 from hub.fanout.views import View, Views
 from hub.identity.directory import Directory
 from hub.rules.access import At, Audience, Everyone, Person
-from hub.rules.cursor import Cursor, Snapshot
+from hub.rules.cursor import Cursor, Snapshot, parse
 from hub.rules.event import Batch, Event
 from hub.rules.filters import BookingFilter, NotificationFilter
 from hub.rules.rows import present
@@ -160,6 +160,39 @@ async def test_the_other_topics_pictures_are_what_matches_and_shows(seeded: asyn
                 assert view in views.of(topic, event)
         sizes.add((name, len(shown)))
     assert len(sizes) > 9, "the filters hardly differ"
+
+
+async def test_a_picture_just_read_is_shown_again_unless_it_must_have_seen_more(
+    seeded: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views, pictures = Views(), Pictures(seeded)
+    view = views.join(BOOKINGS, Everyone(), BookingFilter())
+    first = await pictures.read(view)
+    views.leave(view)
+    again = views.join(BOOKINGS, Everyone(), BookingFilter())
+    assert await pictures.read(again) is first
+    assert await pictures.read(again, first.snapshot) is first
+    async with seeded.acquire() as conn:
+        await conn.execute("UPDATE bookings SET departure_airport = 'KNEW'")
+        now = parse(await conn.fetchval("SELECT pg_current_snapshot()::text"))
+    second = await pictures.read(again, now)
+    assert b"KNEW" in second.pages[0]
+    assert await pictures.read(again) is second
+    monkeypatch.setattr(room, "KEPT_FOR", 0.0)
+    assert await pictures.read(again) is not second
+    assert pictures.reads == 3
+    # And no more is kept than was said.
+    monkeypatch.setattr(room, "KEPT_FOR", 60.0)
+    monkeypatch.setattr(room, "KEPT_BYTES", second.size * 3)
+    for n in range(6):
+        await pictures.read(views.join(BOOKINGS, Everyone(), BookingFilter(status="COMPLETED")))
+        await pictures.read(
+            views.join(
+                BOOKINGS, Everyone(), read_filter(BOOKINGS, {"from": f"20{n}0-01-01T00:00Z"})
+            )
+        )
+    assert pictures._size <= second.size * 3
+    assert pictures._size == sum(picture.size for picture in pictures._kept.values())
 
 
 async def test_a_thousand_views_at_once_are_a_handful_of_queries(seeded: asyncpg.Pool) -> None:
