@@ -7,6 +7,7 @@ import gzip
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -159,6 +160,20 @@ async def test_all_faults_are_told_at_once(door: Rest) -> None:
     assert (await door.ask("admin", "GET", "/api/v1/me?x=1")).where == ["x"]
     said = await door.ask(None, "POST", "/dev/token", {"email": "a\0b"})
     assert (said.code, said.where) == ("invalid", ["/email"])
+
+
+async def test_a_query_is_not_guessed_at(door: Rest) -> None:
+    for path, name, good, bad in (
+        ("/api/v1/bookings", "limit", ("5", "05"), ("5_0", "+5", " 5", "5.0", "5e0", "٣", "", "-1", "101")),
+        ("/api/v1/bookings/upcoming", "hours", ("48",), ("4_8", "48.0", "")),
+        ("/api/v1/notifications", "read", ("true", "false"), ("yes", "1", "TRUE", "t", "off", "", "null")),
+        ("/api/v1/keys", "revoked", ("true",), ("on",)),
+    ):  # fmt: skip
+        for texts, status in ((good, 200), (bad, 422)):
+            for text in texts:
+                said = await door.ask("admin", "GET", f"{path}?{name}={quote(text)}")
+                assert said.status == status, (path, text)
+                assert status == 200 or said.where == [name]
 
 
 async def test_a_query_is_utf_8(door: Rest) -> None:

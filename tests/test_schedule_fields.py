@@ -15,9 +15,9 @@ from resthouse import draft
 from hub.errors import Invalid, Stale, Unparsable
 from hub.model import BookingStatus
 from hub.rest import strict
+from hub.rules.moments import rfc3339
 from hub.rules.status import MOVES, may_move
 from hub.schedule.drafts import BookingDraft, BookingPatch
-from hub.schedule.fields import moment
 from hub.schedule.version import ANY, Expected, encode, version
 
 
@@ -34,7 +34,7 @@ from hub.schedule.version import ANY, Expected, encode, version
     ],
 )
 def test_moments(text: str, when: str) -> None:
-    found = moment(text)
+    found = rfc3339(text)
     assert found == datetime.fromisoformat(when).replace(tzinfo=UTC)
     assert found.utcoffset() == timedelta(0)
 
@@ -49,7 +49,7 @@ def test_moments(text: str, when: str) -> None:
 )  # fmt: skip
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(is|has) "):
-        moment(text)
+        rfc3339(text)
 
 
 @given(
@@ -60,7 +60,7 @@ def test_what_is_no_moment(text: str) -> None:
     )
 )
 def test_every_moment_comes_back(when: datetime) -> None:
-    assert moment(when.isoformat()) == when
+    assert rfc3339(when.isoformat()) == when
 
 
 def faults(model: type[Any], value: Any) -> set[str]:
@@ -147,14 +147,10 @@ def test_versions() -> None:
         Expected({now}).check({**row, "name": "Inge"})
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
-    lambda inner: (
-        st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
-    ),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
     max_leaves=20,
 )
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.model import AvailabilityOverride, AvailabilityPattern
-from hub.rest import paging
+from hub.rest import answers, paging
 from hub.rest.asked import JSON, MERGE_PATCH
 from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
 from hub.schedule import availability
@@ -24,7 +23,6 @@ from hub.schedule.availability_drafts import (
     PatternPatch,
 )
 from hub.schedule.fields import Day, Id
-from hub.schedule.once import Written
 from hub.schedule.reading import FIRST, Shown
 from hub.schedule.version import encode
 
@@ -103,7 +101,7 @@ async def list_overrides(ask: Ask[OverridesQuery, Nothing]) -> Answer:
 async def get_pattern(ask: Ask[Nothing, Nothing]) -> Answer:
     """One weekly pattern. Its ETag is what If-Match of PATCH and DELETE takes."""
     found = await availability.one(ask.house.pool, ask.who, PATTERNS, ask.id)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add(
@@ -117,7 +115,7 @@ async def get_pattern(ask: Ask[Nothing, Nothing]) -> Answer:
 async def get_override(ask: Ask[Nothing, Nothing]) -> Answer:
     """One override. Its ETag is what If-Match of PATCH and DELETE takes."""
     found = await availability.one(ask.house.pool, ask.who, OVERRIDES, ask.id)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add(
@@ -137,7 +135,7 @@ async def create_pattern(ask: Ask[Nothing, PatternDraft]) -> Answer:
     midnight is two patterns. 409 ``duplicate`` for one that is there, ``too-many`` beyond 24 a day.
     """
     made = await availability.create(ask.house.pool, ask.who, PATTERNS, ask.body, ask.key)
-    return _created(made, WEEKLY)
+    return answers.made(made, WEEKLY)
 
 
 @routes.add(
@@ -158,7 +156,7 @@ async def create_override(ask: Ask[Nothing, OverrideDraft]) -> Answer:
     an override, ``too-many`` beyond 24 a date.
     """
     made = await availability.create(ask.house.pool, ask.who, OVERRIDES, ask.body, ask.key)
-    return _created(made, DATED)
+    return answers.made(made, DATED)
 
 
 @routes.add(
@@ -177,7 +175,7 @@ async def change_pattern(ask: Ask[Nothing, PatternPatch]) -> Answer:
     done = await availability.change(
         ask.house.pool, ask.who, PATTERNS, ask.id, ask.body, ask.expected
     )
-    return Answer(done.shown, transaction=done.transaction, tagged=True)
+    return answers.changed(done)
 
 
 @routes.add(
@@ -196,7 +194,7 @@ async def change_override(ask: Ask[Nothing, OverridePatch]) -> Answer:
     done = await availability.change(
         ask.house.pool, ask.who, OVERRIDES, ask.id, ask.body, ask.expected
     )
-    return Answer(done.shown, transaction=done.transaction, tagged=True)
+    return answers.changed(done)
 
 
 @routes.add(
@@ -233,17 +231,6 @@ async def delete_override(ask: Ask[Nothing, Nothing]) -> Answer:
 
 def _text(id: UUID | None) -> str | None:
     return None if id is None else str(id)
-
-
-def _created(made: Written, path: str) -> Answer:
-    return Answer(
-        made.shown,
-        status=201,
-        transaction=made.transaction,
-        headers={"Location": f"{path}/{orjson.loads(made.shown)['id']}"}
-        | ({"Idempotency-Replayed": "true"} if made.replayed else {}),
-        tagged=True,
-    )
 
 
 def _begins(row: Shown) -> str:

@@ -5,11 +5,10 @@ What may be done is decided on the floors below; here it is only asked for and a
 
 from __future__ import annotations
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.model import Booking
-from hub.rest import paging
+from hub.rest import answers, paging
 from hub.rest.asked import JSON, MERGE_PATCH
 from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
 from hub.rules.filters import BookingFilter
@@ -107,14 +106,7 @@ async def create_booking(ask: Ask[Nothing, BookingDraft]) -> Answer:
     taken, with the times. With an Idempotency-Key it is made once, however often you ask.
     """
     made = await bookings.create(ask.house.pool, ask.who, ask.body, ask.key)
-    return Answer(
-        made.shown,
-        status=201,
-        transaction=made.transaction,
-        headers={"Location": f"{PATH}/{orjson.loads(made.shown)['id']}"}
-        | ({"Idempotency-Replayed": "true"} if made.replayed else {}),
-        tagged=True,
-    )
+    return answers.made(made, PATH)
 
 
 @routes.add(
@@ -136,7 +128,7 @@ async def change_booking(ask: Ask[Nothing, BookingPatch]) -> Answer:
     409 ``overlap`` for a time that is taken. A patch that changes nothing has no Hub-Transaction.
     """
     done = await bookings.change(ask.house.pool, ask.who, ask.id, ask.body, ask.expected)
-    return Answer(done.shown, transaction=done.transaction, tagged=True)
+    return answers.changed(done)
 
 
 @routes.add(

@@ -5,19 +5,18 @@ Invariant: no answer here has a credential: that is for the kiosk to fetch (``pa
 
 from __future__ import annotations
 
-import orjson
 from pydantic import BaseModel, ConfigDict
 
 from hub.model import Device, OwnDevice, Role, SeenDevice
-from hub.rest import paging
+from hub.rest import answers, paging
 from hub.rest.asked import JSON, MERGE_PATCH
 from hub.rest.limits import Share
 from hub.rest.registry import Answer, Ask, Nothing, Routes
 from hub.schedule import devices, pairing
 from hub.schedule.devices import DevicePatch
+from hub.schedule.fields import Flag
 from hub.schedule.pairing import DeviceDraft
 from hub.schedule.reading import NEWEST
-from hub.schedule.version import encode
 
 routes = Routes("devices")
 PATH = "/api/v1/devices"
@@ -34,7 +33,7 @@ class DevicesQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    revoked: bool | None = None
+    revoked: Flag | None = None
     limit: paging.Limit = 50
     after: paging.After | None = None
 
@@ -66,14 +65,14 @@ async def list_devices(ask: Ask[DevicesQuery, Nothing]) -> Answer:
 async def own_device(ask: Ask[Nothing, Nothing]) -> Answer:
     """The device that asks: what it is called, and whose departures it shows."""
     found = await devices.own(ask.house.pool, ask.who)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add("GET", f"{PATH}/{{id}}", Nothing, Nothing, answers={200: Device, 304: None}, who=ADMIN)
 async def get_device(ask: Ask[Nothing, Nothing]) -> Answer:
     """One device. When it was last here is in the list: a version lasts longer than a minute."""
     found = await devices.one(ask.house.pool, ask.id)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add(
@@ -93,14 +92,7 @@ async def approve_device(ask: Ask[Nothing, DeviceDraft]) -> Answer:
     old, is 422 at ``/user_code``; after ten such there is one more try a minute (429).
     """
     made = await pairing.approve(ask.house.pool, ask.who, ask.body, ask.key)
-    return Answer(
-        made.shown,
-        status=201,
-        transaction=made.transaction,
-        headers={"Location": f"{PATH}/{orjson.loads(made.shown)['id']}"}
-        | ({"Idempotency-Replayed": "true"} if made.replayed else {}),
-        tagged=True,
-    )
+    return answers.made(made, PATH)
 
 
 @routes.add(
@@ -119,7 +111,7 @@ async def change_device(ask: Ask[Nothing, DevicePatch]) -> Answer:
     It need do nothing for that: what it watches begins anew with its rights as they are then.
     """
     made = await devices.change(ask.house.pool, ask.who, ask.id, ask.body, ask.expected)
-    return Answer(made.shown, transaction=made.transaction, tagged=True)
+    return answers.changed(made)
 
 
 @routes.add("DELETE", f"{PATH}/{{id}}", Nothing, Nothing, answers={204: None}, who=ADMIN)

@@ -5,16 +5,15 @@ Invariant: the secret is in the answer that makes a key, which nobody may cache,
 
 from __future__ import annotations
 
-import orjson
 from pydantic import BaseModel, ConfigDict
 
 from hub.model import ApiKey, Role
-from hub.rest import paging
+from hub.rest import answers, paging
 from hub.rest.registry import Answer, Ask, Nothing, Routes
 from hub.schedule import keys
+from hub.schedule.fields import Flag
 from hub.schedule.keys import KeyDraft
 from hub.schedule.reading import NEWEST
-from hub.schedule.version import encode
 
 routes = Routes("keys")
 PATH = "/api/v1/keys"
@@ -26,7 +25,7 @@ class KeysQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    revoked: bool | None = None
+    revoked: Flag | None = None
     limit: paging.Limit = 50
     after: paging.After | None = None
 
@@ -56,7 +55,7 @@ async def list_keys(ask: Ask[KeysQuery, Nothing]) -> Answer:
 async def get_key(ask: Ask[Nothing, Nothing]) -> Answer:
     """One key: what it may do, when it was last used (to the minute), whether it was revoked."""
     found = await keys.one(ask.house.pool, ask.id)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add("POST", PATH, Nothing, KeyDraft, answers={201: NewKey}, who=ADMIN)
@@ -68,15 +67,7 @@ async def create_key(ask: Ask[Nothing, KeyDraft]) -> Answer:
     would be the secret kept.
     """
     made = await keys.create(ask.house.pool, ask.who, ask.body)
-    return Answer(
-        made.shown,
-        status=201,
-        transaction=made.transaction,
-        headers={
-            "Location": f"{PATH}/{orjson.loads(made.shown)['id']}",
-            "Cache-Control": "no-store",
-        },
-    )
+    return answers.made(made, PATH, secret=True)
 
 
 @routes.add("DELETE", f"{PATH}/{{id}}", Nothing, Nothing, answers={204: None}, who=ADMIN)

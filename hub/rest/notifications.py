@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import orjson
 from pydantic import BaseModel, ConfigDict
 
 from hub.model import Notification, NotificationType
-from hub.rest import paging
+from hub.rest import answers, paging
 from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
 from hub.schedule import notifications
-from hub.schedule.fields import Id, Moment
+from hub.schedule.fields import Flag, Id, Moment
 from hub.schedule.notifications import NotificationDraft
 from hub.schedule.reading import NEWEST
 from hub.schedule.version import encode
@@ -23,7 +22,7 @@ class NotificationsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    read: bool | None = None
+    read: Flag | None = None
     type: NotificationType | None = None
     booking_id: Id | None = None
     limit: paging.Limit = 20
@@ -109,7 +108,7 @@ async def read_all_notifications(ask: Ask[ReadAllQuery, Nothing]) -> Answer:
 async def get_notification(ask: Ask[Nothing, Nothing]) -> Answer:
     """One of your own notifications."""
     found = await notifications.one(ask.house.pool, ask.who, ask.id)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add(
@@ -123,12 +122,7 @@ async def get_notification(ask: Ask[Nothing, Nothing]) -> Answer:
 async def read_notification(ask: Ask[Nothing, Nothing]) -> Answer:
     """Mark your notification read. Again is harmless, writes nothing and has no Hub-Transaction."""
     done = await notifications.mark_read(ask.house.pool, ask.who, ask.id)
-    return Answer(
-        done.shown,
-        transaction=done.transaction,
-        headers={"Content-Location": f"{PATH}/{ask.id}"},
-        tagged=True,
-    )
+    return answers.changed(done, f"{PATH}/{ask.id}")
 
 
 @routes.add(
@@ -147,11 +141,4 @@ async def create_notification(ask: Ask[Nothing, NotificationDraft]) -> Answer:
     422 for a user or a booking that is none. With an Idempotency-Key it is told once.
     """
     made = await notifications.create(ask.house.pool, ask.who, ask.body, ask.key)
-    return Answer(
-        made.shown,
-        status=201,
-        transaction=made.transaction,
-        headers={"Location": f"{PATH}/{orjson.loads(made.shown)['id']}"}
-        | ({"Idempotency-Replayed": "true"} if made.replayed else {}),
-        tagged=True,
-    )
+    return answers.made(made, PATH)

@@ -7,11 +7,11 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel
 
 from hub.model import PreferenceRanking, RescheduleOption
+from hub.rest import answers
 from hub.rest.bookings import PATH as BOOKINGS
 from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
 from hub.schedule import options
 from hub.schedule.options import OptionsDraft
-from hub.schedule.version import encode
 
 routes = Routes("rescheduling")
 PATH = f"{BOOKINGS}/{{id}}/options"
@@ -51,7 +51,7 @@ class Options(BaseModel):
 async def get_options(ask: Ask[Nothing, Nothing]) -> Answer:
     """The new times offered for a booking, what you have said of them, and whether the two have."""
     found = await options.of(ask.house.pool, ask.who, ask.id)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add(
@@ -74,5 +74,4 @@ async def put_options(ask: Ask[Nothing, OptionsDraft]) -> Answer:
     retry: without one, asking again asks both again.
     """
     done = await options.replace(ask.house.pool, ask.who, ask.id, ask.body, ask.key)
-    headers = {"Idempotency-Replayed": "true"} if done.replayed else {}
-    return Answer(done.shown, transaction=done.transaction, headers=headers, tagged=True)
+    return answers.changed(done)

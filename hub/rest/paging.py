@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from yarl import URL
 
 from hub.rest.registry import Answer
-from hub.schedule.fields import UUID_TEXT
+from hub.schedule.fields import UUID_TEXT, Digits
 from hub.schedule.reading import Page, Place, Shown, WrittenPage
 from hub.schedule.users import NamePlace
 from hub.schedule.version import encode
@@ -78,7 +78,7 @@ def _json(text: str) -> Any:
         return None
 
 
-Limit = Annotated[int, Field(ge=1, le=100)]
+Limit = Annotated[int, Digits, Field(ge=1, le=100)]
 #: What an earlier page's ``next`` said.
 After = Annotated[Place, BeforeValidator(_place), WithJsonSchema({"type": "string"})]
 #: The same where a list is in order of names.

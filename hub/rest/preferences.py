@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from hub.model import PreferenceRanking
+from hub.rest import answers
 from hub.rest.bookings import PATH as BOOKINGS
 from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
 from hub.schedule import preferences
 from hub.schedule.fields import Id
 from hub.schedule.preferences import PreferenceDraft
-from hub.schedule.version import encode
 
 routes = Routes("rescheduling")
 PATH = f"{BOOKINGS}/{{id}}/preferences"
@@ -40,7 +40,7 @@ async def get_preferences(ask: Ask[WhoseQuery, Nothing]) -> Answer:
     """
     whose = None if ask.query.user_id is None else str(ask.query.user_id)
     found = await preferences.one(ask.house.pool, ask.who, ask.id, whose)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add(
@@ -61,4 +61,4 @@ async def put_preferences(ask: Ask[Nothing, PreferenceDraft]) -> Answer:
     ``none_work``, the school is called in.
     """
     done = await preferences.submit(ask.house.pool, ask.who, ask.id, ask.body, ask.expected)
-    return Answer(done.shown, transaction=done.transaction, tagged=True)
+    return answers.changed(done)

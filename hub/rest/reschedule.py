@@ -5,9 +5,8 @@ Where both have submitted, nobody need ask: the hub chooses by itself.
 
 from __future__ import annotations
 
-import orjson
-
 from hub.model import Booking
+from hub.rest import answers
 from hub.rest.bookings import PATH as BOOKINGS
 from hub.rest.registry import Answer, Ask, Nothing, Routes
 from hub.schedule import rescheduling
@@ -35,11 +34,4 @@ async def reschedule_booking(ask: Ask[Nothing, Choice]) -> Answer:
     ``option-past``, ``not-submitted``, ``no-common-option`` or ``no-slot``.
     """
     made = await rescheduling.choose(ask.house.pool, ask.who, ask.id, ask.body, ask.key)
-    return Answer(
-        made.shown,
-        status=201,
-        transaction=made.transaction,
-        headers={"Location": f"{BOOKINGS}/{orjson.loads(made.shown)['id']}"}
-        | ({"Idempotency-Replayed": "true"} if made.replayed else {}),
-        tagged=True,
-    )
+    return answers.made(made, BOOKINGS)

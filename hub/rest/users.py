@@ -11,14 +11,13 @@ import orjson
 from pydantic import BaseModel, ConfigDict, RootModel, StringConstraints
 
 from hub.model import Role, User, UserName
-from hub.rest import paging
+from hub.rest import answers, paging
 from hub.rest.asked import JSON, MERGE_PATCH
 from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
 from hub.schedule import users
 from hub.schedule.reading import Shown
 from hub.schedule.user_drafts import UserDraft, UserPatch
 from hub.schedule.users import FIRST_NAME
-from hub.schedule.version import encode
 
 routes = Routes("users")
 PATH = "/api/v1/users"
@@ -51,7 +50,7 @@ class Users(BaseModel):
 async def me(ask: Ask[Nothing, Nothing]) -> Answer:
     """Your own row, as it is now: the role is the row's, not the token's."""
     found = await users.me(ask.house.pool, ask.who)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add(
@@ -90,7 +89,7 @@ async def get_user(ask: Ask[Nothing, Nothing]) -> Answer:
     An instructor is shown the names of a student whom they have, or had, a booking with.
     """
     found = await users.one(ask.house.pool, ask.who, ask.id)
-    return Answer(encode(found.row), snapshot=found.snapshot)
+    return answers.read(found)
 
 
 @routes.add(
@@ -110,14 +109,7 @@ async def create_user(ask: Ask[Nothing, UserDraft]) -> Answer:
     409 ``duplicate`` for an address or a subject that somebody has. Only an admin makes an admin.
     """
     made = await users.create(ask.house.pool, ask.who, ask.body, ask.key)
-    return Answer(
-        made.shown,
-        status=201,
-        transaction=made.transaction,
-        headers={"Location": f"{PATH}/{orjson.loads(made.shown)['id']}"}
-        | ({"Idempotency-Replayed": "true"} if made.replayed else {}),
-        tagged=True,
-    )
+    return answers.made(made, PATH)
 
 
 @routes.add(
@@ -139,7 +131,7 @@ async def change_user(ask: Ask[Nothing, UserPatch]) -> Answer:
     A patch that changes nothing has no Hub-Transaction.
     """
     done = await users.change(ask.house.pool, ask.who, ask.id, ask.body, ask.expected)
-    return Answer(done.shown, transaction=done.transaction, tagged=True)
+    return answers.changed(done)
 
 
 @routes.add(

@@ -4,13 +4,16 @@ the weather.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.model import Booking
-from hub.rest import paging
+from hub.rest import answers, paging
 from hub.rest.bookings import PATH, Bookings
 from hub.rest.registry import Answer, Ask, Nothing, Routes
 from hub.schedule import weather
+from hub.schedule.fields import Digits
 from hub.schedule.reading import FIRST
 from hub.schedule.weather import WeatherConflict
 
@@ -23,7 +26,7 @@ class UpcomingQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hours: int = Field(48, ge=1, le=14 * 24)
+    hours: Annotated[int, Digits] = Field(48, ge=1, le=14 * 24)
     limit: paging.Limit = 50
     after: paging.After | None = None
 
@@ -61,7 +64,7 @@ async def flag_weather_conflict(ask: Ask[Nothing, WeatherConflict]) -> Answer:
     409 ``illegal-move`` for a booking that is being rescheduled, or is over.
     """
     done = await weather.flag(ask.house.pool, ask.who, ask.id, ask.body)
-    return _booking(done.shown, ask.id, done.transaction)
+    return answers.changed(done, f"{PATH}/{ask.id}")
 
 
 @routes.add(
@@ -80,9 +83,4 @@ async def clear_weather_conflict(ask: Ask[Nothing, Nothing]) -> Answer:
     Again is harmless. 409 ``illegal-move`` for a booking that is being rescheduled, or is over.
     """
     done = await weather.clear(ask.house.pool, ask.who, ask.id)
-    return _booking(done.shown, ask.id, done.transaction)
-
-
-def _booking(shown: bytes, id: str, transaction: str | None) -> Answer:
-    headers = {"Content-Location": f"{PATH}/{id}"}
-    return Answer(shown, transaction=transaction, headers=headers, tagged=True)
+    return answers.changed(done, f"{PATH}/{ask.id}")

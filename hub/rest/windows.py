@@ -7,7 +7,7 @@ them is computed on the floors below.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationInfo, field_validator
@@ -17,7 +17,7 @@ from hub.rest.registry import ANYBODY, Answer, Ask, Nothing, Routes
 from hub.rules.availability import Span
 from hub.rules.rows import zulu
 from hub.schedule import windows
-from hub.schedule.fields import Aircraft, FlightTime, Id, Minutes
+from hub.schedule.fields import Aircraft, Digits, FlightTime, Id, Minutes
 from hub.schedule.version import encode
 
 routes = Routes("availability")
@@ -58,7 +58,7 @@ class CommonQuery(Within):
 
     student: Id
     instructor: Id
-    duration: Minutes
+    duration: Annotated[Minutes, Digits]
     aircraft_id: Aircraft | None = None
 
 

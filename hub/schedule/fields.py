@@ -7,41 +7,23 @@ number for a text, no moment without an offset), and whatever passes fits its co
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from hub.rules.moments import rfc3339
+
 #: A UUID in its usual form.
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-#: RFC 3339 section 5.6, its leap second and its lower case included.
-_MOMENT = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+#: Neither end a space; no control, no line's end, nothing that turns about the direction of writing.
+_NO = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+_ONE_LINE = rf"^[^\s{_NO}]([^{_NO}]*[^\s{_NO}])?$"
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def moment(text: str) -> datetime:
-    """RFC 3339 with an offset, as UTC to the microsecond. Raises ValueError, saying why."""
-    if (found := _MOMENT.fullmatch(text)) is None:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?", text, re.ASCII):
-            raise ValueError("has no offset from UTC; end it with Z or, say, +02:00")
-        if re.search(r"\d \d\d:\d\d$", text):
-            raise ValueError("is not RFC 3339; is that a + that should be %2B?")
-        raise ValueError("is not an RFC 3339 time such as 2030-01-31T15:00:00Z")
-    day, minute, second, fraction, offset = found.groups()
-    leap = second == "60"
-    try:
-        when = datetime.fromisoformat(
-            f"{day}T{minute}:{'59' if leap else second}{(fraction or '')[:7]}{offset.upper()}"
-        ).astimezone(UTC)
-        return when + timedelta(seconds=1) if leap else when
-    except (ValueError, OverflowError):
-        raise ValueError("is no moment of the calendar") from None
 
 
 def _uuid(value: Any) -> UUID:
@@ -53,7 +35,7 @@ def _uuid(value: Any) -> UUID:
 def _moment(value: Any) -> datetime:
     if not isinstance(value, str):
         raise ValueError("is not a text with an RFC 3339 time")
-    return moment(value)
+    return rfc3339(value)
 
 
 def _flight_time(value: Any) -> datetime:
@@ -90,6 +72,19 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _digits(value: Any) -> Any:
+    # A query has texts only; Python would read 5_0 and " 5" as numbers too.
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII) is None:
+        raise ValueError("is not a whole number")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("is neither true nor false")
+    return bool(value == "true")
+
+
 _MOMENT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
 
 Id = Annotated[UUID, BeforeValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
@@ -103,6 +98,9 @@ Aircraft = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{0,49}$"
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Minutes = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=24 * 60)]
+#: The same and the like, and true or false, as a query says them.
+Digits = BeforeValidator(_digits)
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 #: 0 is Sunday.
 Weekday = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=6)]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
@@ -124,7 +122,7 @@ Name = Annotated[
     str,
     StringConstraints(
         max_length=100,
-        pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
+        pattern=_ONE_LINE,
     ),
 ]
 Email = Annotated[
@@ -138,7 +136,7 @@ Line = Annotated[
     str,
     StringConstraints(
         max_length=255,
-        pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
+        pattern=_ONE_LINE,
     ),
 ]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
