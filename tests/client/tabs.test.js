@@ -161,6 +161,39 @@ test("what a tab did not hear it asks for again", async () => {
   assert.deepEqual(ids(second), ["a", "b", "c"]);
 });
 
+test("joining twice is joining once: no answer to the first is taken for one to the second", async () => {
+  const { second, id } = await pair();
+  second.channel.mute = true;
+  on.socket.tell(change("v1", 101, [upsert("b")]));
+  await turn();
+  second.channel.mute = false;
+  on.socket.tell(change("v1", 102, [upsert("c")]), change("v1", 103, [upsert("d")]));
+  await turn();
+  const asked = on.socket.heard("watch").filter((one) => one.id.endsWith(".1"));
+  assert.equal(new Set(asked.map((one) => one.id)).size, asked.length);
+  // What was on its way to the first is not for it any more.
+  on.socket.tell({ type: "live", id, view: "v1", cursor: cursor(104), resumed: true });
+  await turn();
+  assert.deepEqual([second.watch.status, second.watch.cursor], ["stale", cursor(100)]);
+  const last = asked.at(-1).id;
+  on.socket.tell(change("v1", 103, [upsert("b"), upsert("c"), upsert("d")], { id: last }));
+  on.socket.tell({ type: "live", id: last, view: "v1", cursor: cursor(104), resumed: true });
+  await turn();
+  assert.deepEqual([ids(second), second.watch.status], [["a", "b", "c", "d"], "live"]);
+});
+
+test("a leader whom the browser holds back is nudged when it is time", async () => {
+  const { first } = await pair();
+  on.socket.tell({ type: "bye", code: 4200, reason: "the hub restarts", retry_after: 2 });
+  await turn();
+  const [[held]] = [...on.clock.timers].filter(([, { at }]) => at === first.hub.retryAt);
+  on.clock.timers.delete(held);
+  await on.clock.pass(2_900);
+  assert.equal(on.sockets.length, 1);
+  await on.clock.pass(200);
+  assert.equal(on.sockets.length, 2);
+});
+
 test("tabs of two people do not meet, nor those of two hubs", async () => {
   await tab("ann");
   await tab("bob");

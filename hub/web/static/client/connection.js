@@ -86,9 +86,9 @@ export class Connection {
     else this.#tabs?.say({ said: message });
   }
 
-  /** The shared connection has no room for this page's watches: it gets its own. */
+  /** The shared line has no room for this page's watches: it gets its own. */
   goAlone() {
-    if (this.#alone || this.#leads) return false;
+    if (this.#alone || (this.#leads && !this.#tabs.isShared)) return false;
     this.#alone = true;
     this.#leave();
     this.#attempt("connect");
@@ -285,7 +285,7 @@ export class Connection {
     } else if (this.#tabs && !this.#leads && this.state !== "connecting") {
       this.#tabs.say({ wake: name });
       this.#listen();
-    } else if (this.state === "waiting" && (!this.#kept || name === "asked")) {
+    } else if (this.state === "waiting" && (!this.#kept || name === "asked" || Date.now() >= this.retryAt)) {
       this.#attempt("connect");
     } else if (this.state === "online") {
       // On another network the old line is dead, though open; resuming is cheap.
@@ -315,6 +315,8 @@ export class Connection {
         if (doubted) this.#house.doubt();
         this.#house.down();
         this.#set(state, retryAt);
+        // A tab that nobody looks at may have its timers held back by the browser.
+        if (retryAt) this.#timer("nudge", retryAt - Date.now() + 1000, () => this.#tabs?.say({ wake: "nudge" }));
         this.#listen();
       },
       lost: () => this.#lost({ code: HANDOVER }),

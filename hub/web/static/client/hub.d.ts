@@ -11,7 +11,7 @@
  * changed row is a new object.
  */
 
-/** The client's version; also the `version` of package.json and of `/client/<VERSION>/hub.js`. */
+/** The client's version; also the `version` of package.json. */
 export const VERSION: string;
 
 // ── rows, by topic ────────────────────────────────────────────────────────────────────────────

@@ -49,7 +49,8 @@ export class Tabs {
   #count = 0; // what went to all tabs in this session
   #told = { state: "connecting", retryAt: null };
   #welcome = null;
-  #members = new Map(); // tab → ids of its watches
+  #members = new Map(); // tab → {join, ids of its watches}
+  #joins = 0; // as leader: how often somebody joined; as one that follows: our own number
   #asked = null;
 
   /** @param on {welcome, frame, state, lost, lead, said, woken, signedOut} */
@@ -97,7 +98,7 @@ export class Tabs {
   /** To the leader; `signOut` to everybody. */
   say(message) {
     if (!this.#left.signal.aborted) {
-      this.#channel.postMessage({ from: this.#me, session: this.#session, ...message });
+      this.#channel.postMessage({ from: this.#me, session: this.#session, join: this.#joins, ...message });
     }
   }
 
@@ -109,13 +110,17 @@ export class Tabs {
 
   // ── as the leader ───────────────────────────────────────────────────────────────────────────
 
+  /** Whether others are here, with watches of theirs. */
+  get isShared() {
+    return this.#members.size > 0;
+  }
+
   /** The hub has welcomed us: each tab may ask for its watches. */
   open(frame, offset) {
     this.#session = `${this.#me}/${++this.#sessions}`;
     this.#count = 0;
-    for (const tab of this.#members.keys()) this.#members.set(tab, new Set());
     this.#welcome = { welcome: frame, offset };
-    this.#tell("*", this.#welcome);
+    for (const tab of this.#members.keys()) this.#greet(tab);
   }
 
   /** The line is gone. */
@@ -133,9 +138,10 @@ export class Tabs {
 
   /** Pass a frame on. @returns whether it was for another tab alone */
   pass(frame) {
-    const dot = frame.id?.indexOf(".") ?? -1;
-    if (dot >= 0) {
-      this.#tell(frame.id.slice(0, dot), { frame: { ...frame, id: frame.id.slice(dot + 1) } });
+    const [, tab, join, id] = /^(.+)\/(\d+)\.(.+)$/.exec(frame.id ?? "") ?? [];
+    if (tab) {
+      // To one that has joined anew since, it is no answer to anything it asks.
+      if (this.#members.get(tab)?.join === Number(join)) this.#tell(tab, { frame: { ...frame, id } });
       return true;
     }
     if (this.#members.size && frame.id === undefined && (frame.type === "change" || frame.type === "ping")) {
@@ -151,26 +157,30 @@ export class Tabs {
 
   #enrol(tab) {
     if (this.#members.has(tab)) this.#dismiss(tab);
-    else {
-      // Granted when that tab is gone.
-      const gone = () => this.#dismiss(tab, true);
-      this.#request(`${this.#name}/${tab}`, { signal: this.#left.signal }, gone).catch(() => {});
-    }
-    this.#members.set(tab, new Set());
-    this.#tell(tab, this.#welcome ? { ...this.#welcome, count: this.#count } : this.#told);
+    // Granted when that tab is gone.
+    else this.#request(`${this.#name}/${tab}`, { signal: this.#left.signal }, () => this.#dismiss(tab)).catch(() => {});
+    this.#members.set(tab, { join: 0, ids: new Set() });
+    if (this.#welcome) this.#greet(tab);
+    else this.#tell(tab, this.#told);
   }
 
-  #dismiss(tab, forGood = false) {
-    for (const id of this.#members.get(tab) ?? []) this.#on.said({ type: "unwatch", id });
-    if (forGood) this.#members.delete(tab);
+  #greet(tab) {
+    const join = ++this.#joins;
+    this.#members.set(tab, { join, ids: new Set() });
+    this.#tell(tab, { ...this.#welcome, join, count: this.#count });
   }
 
-  #forward(tab, message) {
-    const ids = this.#members.get(tab);
-    if (!ids) return;
-    const id = `${tab}.${message.id}`;
-    if (message.type === "watch") ids.add(id);
-    else ids.delete(id);
+  #dismiss(tab) {
+    for (const id of this.#members.get(tab)?.ids ?? []) this.#on.said({ type: "unwatch", id });
+    this.#members.delete(tab);
+  }
+
+  #forward(tab, join, message) {
+    const member = this.#members.get(tab);
+    if (member?.join !== join) return; // said before it joined anew
+    const id = `${tab}/${join}.${message.id}`;
+    if (message.type === "watch") member.ids.add(id);
+    else member.ids.delete(id);
     this.#on.said({ ...message, id });
   }
 
@@ -184,11 +194,11 @@ export class Tabs {
 
   #asLeader(told) {
     const { from } = told;
-    if (told.join) this.#enrol(from);
-    else if (told.said && told.session === this.#session) this.#forward(from, told.said);
+    if (told.joins) this.#enrol(from);
+    else if (told.said && told.session === this.#session) this.#forward(from, told.join, told.said);
     else if (told.ask) this.#tell(from, { here: true });
     else if (told.wake) this.#on.woken(told.wake);
-    else if (told.leave) this.#dismiss(from, true);
+    else if (told.leave) this.#dismiss(from);
   }
 
   #asFollower(told) {
@@ -201,7 +211,8 @@ export class Tabs {
     clearTimeout(this.#asked);
     if (told.welcome) {
       this.#session = told.session;
-      this.#count = told.count ?? 0;
+      this.#joins = told.join;
+      this.#count = told.count;
       this.#on.welcome(told.welcome, told.offset);
     } else if (told.state) {
       this.#on.state(told.state, told.retryAt, told.doubted);
@@ -213,7 +224,7 @@ export class Tabs {
 
   #join() {
     this.#session = null;
-    this.say({ join: true });
+    this.say({ joins: true });
     this.#expect();
   }
 
