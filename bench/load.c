@@ -1,7 +1,7 @@
 /* load: many WebSocket clients in one thread, cheap enough that the server is what gets measured.
  *
  *   load -p PORT [-u /path] -n SOCKETS [-k CONNECTS_PER_S] [-T tokens.txt] [-P subprotocol]
- *        [-s 'text sent after the handshake, %T is the token']... [-m mark -c times] [-t SECONDS]
+ *        [-s 'text sent after the handshake, %T is the token']... [-m mark -c times] [-t SECONDS] [-E]
  *
  * A socket is ready once its messages held the mark so many times (without -m: once upgraded).
  * Then stdin is obeyed, a line each, and every answer is a line on stdout:
@@ -15,6 +15,7 @@
  * An event is `n=<number>;t=<ns>;` inside a message, ns being CLOCK_REALTIME just before its sender
  * sent it. Each is ticked off per socket: twice or missing is counted, never averaged away.
  * hub.v1's `ping` is answered, and its `sent` compared with the change frames that arrived here.
+ * With -E the sockets are server-sent events: the token is sent as Authorization, nothing else is.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -44,7 +45,7 @@ typedef struct {
 typedef struct { uint32_t number; uint64_t sent, received; } Receipt;
 
 static const char *path = "/", *mark, *subprotocol, *sends[16];
-static int port, total, nsend, marks = 1, ep, nready, ndead, nfailed;
+static int port, total, nsend, sse, marks = 1, ep, nready, ndead, nfailed;
 static double connects = 2000, limit = 30;
 static char **tokens;
 static int ntokens;
@@ -110,7 +111,7 @@ static void message(Conn *c, const unsigned char *p, size_t n, uint64_t received
     if (starts(p, n, "{\"type\":\"ping\"")) {
         at = memmem(p, n, "\"sent\":", 7);
         if (!at || strtoull((const char *)at + 7, NULL, 10) != c->changes) wrong_sent++;
-        send_frame(c, 1, "{\"type\":\"pong\"}", 15);
+        if (!sse) send_frame(c, 1, "{\"type\":\"pong\"}", 15);
         return;
     }
     if (mark && !c->ready && memmem(p, n, mark, strlen(mark)) && ++c->marks == marks)
@@ -142,7 +143,7 @@ static void take(Conn *c, int i) {
         static char text[16384];
         unsigned char *e = memmem(c->buf, c->len, "\r\n\r\n", 4);
         if (!e) return;
-        if (memcmp(c->buf + 9, "101", 3)) {
+        if (memcmp(c->buf + 9, sse ? "200" : "101", 3)) {
             if (!nfailed) fprintf(stderr, "load: refused: %.*s\n", (int)(e - c->buf), c->buf);
             die(c);
             return;
@@ -155,7 +156,16 @@ static void take(Conn *c, int i) {
         }
         if (!mark) c->ready = 1, nready++;
     }
-    while (c->state == OPEN && c->len - at >= 2) {
+    while (sse && c->state == OPEN) {
+        unsigned char *p = c->buf + at, *e = memmem(p, c->len - at, "\n\n", 2), *data;
+        if (!e) break;
+        if ((data = memmem(p, e - p, "\ndata: ", 7))) {
+            unsigned char *end = memchr(data + 7, '\n', e + 1 - data - 7), kept = *end;
+            *end = 0, message(c, data + 7, end - data - 7, received), *end = kept;
+        }
+        at = e + 2 - c->buf;
+    }
+    while (!sse && c->state == OPEN && c->len - at >= 2) {
         unsigned char *p = c->buf + at;
         size_t left = c->len - at, head = 2;
         uint64_t n = p[1];
@@ -195,7 +205,10 @@ static void dial(int i) {
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
-    n = snprintf(request, sizeof request,
+    if (sse)
+        n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n\r\n",
+                     path, port, ntokens ? tokens[i % ntokens] : "");
+    else n = snprintf(request, sizeof request,
                  "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s%s\r\n",
                  path, port, subprotocol ? "Sec-WebSocket-Protocol: " : "", subprotocol ? subprotocol : "",
@@ -282,7 +295,7 @@ int main(int argc, char **argv) {
     struct rlimit open_files;
     char line[4096];
     int option, announced = 0;
-    while ((option = getopt(argc, argv, "p:u:n:k:T:P:s:m:c:t:")) != -1) switch (option) {
+    while ((option = getopt(argc, argv, "p:u:n:k:T:P:s:m:c:t:E")) != -1) switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'u': path = optarg; break;
         case 'n': total = atoi(optarg); break;
@@ -293,6 +306,7 @@ int main(int argc, char **argv) {
         case 'm': mark = optarg; break;
         case 'c': marks = atoi(optarg); break;
         case 't': limit = atof(optarg); break;
+        case 'E': sse = 1; break;
         default: return 2;
     }
     getrlimit(RLIMIT_NOFILE, &open_files);

@@ -111,7 +111,9 @@ class Rest:
         async with self.http.request(
             method, self.hub.url + path, headers=headers, allow_redirects=False, **kwargs
         ) as answer:
-            return Said(answer.status, CIMultiDict(answer.headers), await answer.read())
+            # A stream has no end: that it was opened is all there is to say of it.
+            body = b"" if answer.content_type == "text/event-stream" else await answer.read()
+            return Said(answer.status, CIMultiDict(answer.headers), body)
 
     async def key(self, *scopes: str, name: str = "robot") -> str:
         """Make an integration's key, by SQL; ``name`` may ask with it from now on. Its id."""

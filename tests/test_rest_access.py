@@ -99,6 +99,9 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/v1/availability/{sam}"):                (401, 200, 404, 404, 404, 200, 403, 200, 403),
     ("GET", "/api/v1/availability/{absent}"):             (401, 404, 404, 404, 404, 404, 403, 404, 403),
     ("GET", "/api/v1/availability/common"):               (401, 200, 403, 200, 403, 200, 403, 200, 403),
+    # Whoever is signed in; what may be watched is the topic's to say (a kiosk, no bookings).
+    ("POST", "/api/v1/tickets"):                    (401, 201, 201, 201, 201, 201, 403, 201, 201),
+    ("GET", "/api/v1/stream"):                      (401, 200, 200, 200, 200, 200, 403, 200, 403),
     # Kiosks are the admin's; a device knows of itself, and of nothing else here.
     ("GET", "/api/v1/devices"):                           (401, 403, 403, 403, 403, 200, 403, 403, 403),
     ("POST", "/api/v1/devices"):                          (401, 403, 403, 403, 403, 201, 403, 403, 403),
@@ -153,6 +156,7 @@ BODIES: dict[tuple[str, str], Any] = {
 }  # fmt: skip
 _DAY = f"from={at(0)}&to={at(24)}"
 QUERIES: dict[tuple[str, str], str] = {
+    ("GET", "/api/v1/stream"): "topic=bookings",
     ("GET", "/api/v1/bookings/{id}/preferences"): f"user_id={ID['sam']}",
     ("GET", "/api/v1/availability/{id}"): _DAY,
     ("GET", "/api/v1/availability/common"): (

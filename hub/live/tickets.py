@@ -36,6 +36,8 @@ def _digest(ticket: str) -> bytes:
 class Tickets:
     """The tickets that were made here and not used yet. ``clock`` gives monotonic seconds."""
 
+    life = LIFE
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         #: All live equally long, so they stand in the order in which they end.

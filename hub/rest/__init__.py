@@ -27,6 +27,8 @@ from hub.rest import (
     preferences,
     presence,
     reschedule,
+    stream,
+    tickets,
     users,
     weather,
     windows,
@@ -54,6 +56,8 @@ _RESOURCES = (
     devices.routes,
     pairing.routes,
     presence.routes,
+    stream.routes,
+    tickets.routes,
     audit.routes,
     health.routes,
 )
@@ -77,6 +81,8 @@ def setup(app: web.Application, house: House) -> None:
     keeper = Keeper(house)
     methods: defaultdict[str, list[str]] = defaultdict(list)
     for route in routes_of(house):
+        if route.elsewhere:
+            continue
         serve = door.serve(house, keeper, route)
         # Only what could be a row's id is one: /bookings/upcoming has no PATCH, so that is 405.
         path = route.path.replace("{id}", f"{{id:{UUID_TEXT.pattern}}}")

@@ -72,11 +72,25 @@ class Calendar(Protocol):
         """When a day begins, in UTC."""
 
 
+class Tickets(Protocol):
+    """What opens a session without a token."""
+
+    @property
+    def life(self) -> int:
+        """For how long one is good, seconds."""
+
+    def make(self, who: Principal) -> str:
+        """A ticket for ``who``. Raises Unavailable."""
+
+
 class Gate(Protocol):
     """The sessions of this node."""
 
     def present(self) -> list[dict[str, Any]]:
         """Those that are open, as an admin is shown them."""
+
+    @property
+    def tickets(self) -> Tickets: ...
 
 
 class Verifier(Protocol):

@@ -24,7 +24,6 @@ from hub.rest.registry import Nothing, Route
 from hub.rest.words import ABOUT, PARAMETERS, TAGS
 
 VERSION = "3.1.1"
-_JSON = "application/json"
 
 
 def document(routes: Sequence[Route]) -> Json:
@@ -153,15 +152,16 @@ class _Drawing:
 
     def _response(self, route: Route, status: int, model: Any) -> Json:
         reading = route.method == "GET"
-        headers = list(refusals.EVERY) if route.limited else ["X-Request-Id"]
+        counted = route.limited and not route.elsewhere
+        headers = list(refusals.EVERY) if counted else ["X-Request-Id"]
         headers += route.headers
-        if reading and status in (200, 304):
+        if route.of_rows and reading and status in (200, 304):
             headers += ["ETag"] + ["Hub-Cursor"] * (route.who is not None)
             headers += ["Link"] * ("after" in route.query.model_fields)
-        if not reading and route.who is not None:
+        if route.of_rows and not reading and route.who is not None:
             headers += ["Hub-Transaction"] + ["ETag"] * (model is not None)
             headers += ["Content-Location"] * (model is not None and "{id}/" in route.path)
-        if status == 201 and route.who is not None:
+        if status == 201 and route.of_rows and route.who is not None:
             headers += ["Location"]
         if route.once and status < 300:
             headers += ["Idempotency-Replayed"]
@@ -177,7 +177,7 @@ class _Drawing:
             "headers": header_references(headers),
         }
         if model is not None:
-            found["content"] = {_JSON: self._content(model, "serialization")}
+            found["content"] = {route.media: self._content(model, "serialization")}
         if status < 300 and (followed := links(self._routes, route, model)):
             found["links"] = followed
         return found
@@ -187,7 +187,8 @@ def _security(route: Route) -> list[Json]:
     if route.who is None:
         return []
     found: list[Json] = [{"user": []}] * bool(route.who)
-    found += [{"key": [route.scope]}] * bool(route.scope)
+    if route.scope or route.any_key:
+        found.append({"key": [route.scope] if route.scope else []})
     return found + [{"device": []}] * route.device
 
 

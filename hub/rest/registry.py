@@ -122,10 +122,20 @@ class Route:
     device: bool = False
     #: What may be asked of it, where that is less than of all.
     share: Share | None = None
+    #: Whether every integration may call it, whatever its key's scopes.
+    any_key: bool = False
+    #: Whether its answers show rows, with versions and cursors.
+    of_rows: bool = True
+    #: The media type of its answers.
+    media: str = "application/json"
+    #: Whether another door serves it, and it is only described here.
+    elsewhere: bool = False
 
     def judge(self, who: Principal) -> None:
         """Whether ``who`` may call it at all. Raises Forbidden."""
         if who.kind == "integration":
+            if self.any_key:
+                return
             if self.scope is None:
                 raise Forbidden("This is not for an integration to do.")
             if self.scope not in who.scopes:
@@ -173,11 +183,15 @@ class Routes:
         headers: tuple[str, ...] = (),
         device: bool = False,
         share: Share | None = None,
+        any_key: bool = False,
+        of_rows: bool = True,
+        media: str = "application/json",
+        elsewhere: bool = False,
     ) -> Callable[[Handler[Q, B]], Handler[Q, B]]:
         """Register the decorated handler. Statuses every such route has need not be named.
 
-        ``who`` are the roles that may call it; with ``scope``, an integration may that holds it; with
-        ``device``, a device may.
+        ``who`` are the roles that may call it; with ``scope``, an integration may that holds it, with
+        ``any_key`` any may; with ``device``, a device may.
         """
         assert who is not PUBLIC or scope is None, "a public route is everybody's"
         assert who is PUBLIC or limited, "who signs in is counted"
@@ -201,7 +215,8 @@ class Routes:
         def register(handler: Handler[Q, B]) -> Handler[Q, B]:
             self.all.append(
                 Route(method, path, self.tag, handler, query, body, types, many, answers,
-                      refusals, who, conditional, once, scope, limited, headers, device, share)
+                      refusals, who, conditional, once, scope, limited, headers, device, share,
+                      any_key, of_rows, media, elsewhere)
             )  # fmt: skip
             return handler
 
