@@ -118,6 +118,7 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/api/v1/devices/{absent}/reload"):          (401, 403, 403, 403, 403, 404, 403, 403, 403),
     ("GET", "/api/v1/presence"):                          (401, 403, 403, 403, 403, 200, 403, 403, 403),
     ("GET", "/api/v1/board"):                             (401, 403, 403, 403, 403, 200, 403, 200, 200),
+    ("GET", "/api/v1/explain"):                           (401, 403, 403, 403, 403, 200, 403, 403, 403),
     # Whoever begins a pairing is nobody yet.
     ("POST", "/api/v1/pairings"):                         (201, 201, 201, 201, 201, 201, 201, 201, 201),
     ("POST", "/api/v1/pairings/claim"):                   (202, 202, 202, 202, 202, 202, 202, 202, 202),
@@ -157,6 +158,7 @@ BODIES: dict[tuple[str, str], Any] = {
 _DAY = f"from={at(0)}&to={at(24)}"
 QUERIES: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/stream"): "topic=bookings",
+    ("GET", "/api/v1/explain"): f"booking={{booking}}&user={ID['sam']}",
     ("GET", "/api/v1/bookings/{id}/preferences"): f"user_id={ID['sam']}",
     ("GET", "/api/v1/availability/{id}"): _DAY,
     ("GET", "/api/v1/availability/common"): (
@@ -210,7 +212,7 @@ async def test_the_matrix(door: Rest) -> None:
                 device=await door.device(name="spare"),
             )  # fmt: skip
             if (query := QUERIES.get((method, _generic(path)))) is not None:
-                real += f"?{query}"
+                real += f"?{query.format(booking=booking['id'])}"
             body = BODIES.get((method, _generic(path)))
             said = await door.ask(None if who == "nobody" else who, method, real, body)
             if said.status != status:

@@ -137,4 +137,6 @@ class Delivery:
         if told is None:
             for sink in list(view.live):
                 sink.restart((view,), "size")
+        else:
+            view.told = (cursor, tuple([item.key for item in items]))
         return told

@@ -34,7 +34,7 @@ class Sink(Protocol):
 class View:
     """One view. ``id`` is what ``live`` tells a client and ``change`` names."""
 
-    __slots__ = ("audience", "id", "live", "members", "topic", "window", "within")
+    __slots__ = ("audience", "id", "live", "members", "told", "topic", "window", "within")
 
     def __init__(
         self,
@@ -53,6 +53,8 @@ class View:
         self.live: set[Sink] = set()
         #: How many watches it has, live or on their way.
         self.members = 0
+        #: The cursor and the keys of the last change that its sinks were handed as it came.
+        self.told: tuple[str, tuple[str, ...]] | None = None
 
     def matches(self, row: Columns) -> bool:
         """Whether this view shows the row."""

@@ -39,6 +39,7 @@ class Follower:
     __slots__ = (
         "__weakref__",
         "behind",
+        "caught_up",
         "gate",
         "is_paced",
         "left_at",
@@ -58,7 +59,9 @@ class Follower:
         self.watches: dict[str, Watching] = {}
         #: Where one that cannot keep up, or waits for its turn, was left; None while it is live.
         self.behind: Cursor | None = None
-        #: When that was, loop time.
+        #: Where it last was told at once what it had missed.
+        self.caught_up: Cursor | None = None
+        #: When it was left, loop time.
         self.left_at = 0.0
         self.is_paced = False
         #: Woken when a paused socket drains; only while a first picture is on its way.
@@ -109,6 +112,7 @@ class Follower:
             view.live.add(self)
             if frame:
                 frames.append(frame)
+        self.caught_up = self.gate.feed.cursor
         if frames:
             self.push(b"".join(frames), len(frames))
 
@@ -162,6 +166,7 @@ class Follower:
         }
         watch.start = None
         watch.is_live = True
+        watch.since = self.gate.feed.cursor
         # First live, then written: if these very bytes fill the buffer, it is behind from here.
         if self.behind is None:
             watch.view.live.add(self)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.db.pool import reading
 from hub.fanout.delivery import Delivery
+from hub.fanout.explaining import Following
 from hub.fanout.pictures import Pictures
 from hub.fanout.views import Views
 from hub.feed import Feed
@@ -28,7 +29,7 @@ from hub.live.errands import Errands
 from hub.live.news import News
 from hub.live.pacer import Alarm, Pacer
 from hub.live.parsers import Parsers
-from hub.live.presence import present
+from hub.live.presence import following, present
 from hub.live.tickets import Tickets
 from hub.live.turns import Turns
 from hub.live.wheel import Wheel
@@ -98,6 +99,10 @@ class Gate:
     def present(self) -> list[dict[str, Any]]:
         """The sessions open here, as an admin is shown them (see ``presence``)."""
         return present(self)
+
+    def following(self, principal: str) -> list[Following]:
+        """The sessions of one principal that are open here, as ``explaining`` judges them."""
+        return following(self, principal)
 
     def lend(self) -> AbstractAsyncContextManager[Any]:
         """A pooled connection for the feed's backfill."""

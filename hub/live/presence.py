@@ -9,6 +9,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from hub.fanout.explaining import Following, Watched
 from hub.rules import wire
 
 if TYPE_CHECKING:
@@ -18,12 +19,38 @@ if TYPE_CHECKING:
 
 def present(gate: Gate) -> list[dict[str, Any]]:
     """Every welcomed session, the longest here first. ``lag`` is in seconds, 0 for one that is live."""
+    return [shown for shown, _ in _here(gate)]
+
+
+def _here(gate: Gate) -> list[tuple[dict[str, Any], Session]]:
     here = [
         (session.since, session.id, session)
         for session in gate.sessions
         if session.principal is not None and not session.socket.closing
     ]
-    return [_shown(gate, session) for _, _, session in sorted(here, key=itemgetter(0, 1))]
+    return [
+        (_shown(gate, session), session) for _, _, session in sorted(here, key=itemgetter(0, 1))
+    ]
+
+
+def following(gate: Gate, principal: str) -> list[Following]:
+    """The welcomed sessions of one principal, with the very views that their changes come by."""
+    return [
+        Following(
+            {name: shown[name] for name in _OF_A_SESSION},
+            session.behind,
+            session.caught_up,
+            tuple(
+                Watched(watch.id, watch.view, watch.is_live, watch.since)
+                for watch in session.watches.values()
+            ),
+        )
+        for shown, session in _here(gate)
+        if session.principal is not None and session.principal.id == principal
+    ]
+
+
+_OF_A_SESSION = ("session", "node", "transport", "since", "behind", "lag")
 
 
 def _shown(gate: Gate, session: Session) -> dict[str, Any]:

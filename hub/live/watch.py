@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from hub.fanout.views import View
+    from hub.rules.cursor import Cursor
 
 
 class Starting(Protocol):
@@ -28,12 +29,14 @@ class Waking(Protocol):
 class Watching:
     """One watch of a session. ``start`` is there while it is being started."""
 
-    __slots__ = ("id", "is_live", "start", "view")
+    __slots__ = ("id", "is_live", "since", "start", "view")
 
     def __init__(self, id: str, view: View) -> None:
         self.id = id
         self.view = view
         self.is_live = False
+        #: At which cursor it became live.
+        self.since: Cursor | None = None
         self.start: Starting | None = None
 
     def stop(self) -> None:

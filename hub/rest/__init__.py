@@ -19,6 +19,7 @@ from hub.rest import (
     devices,
     docs,
     door,
+    explain,
     health,
     keys,
     notifications,
@@ -58,6 +59,7 @@ _RESOURCES = (
     presence.routes,
     stream.routes,
     tickets.routes,
+    explain.routes,
     audit.routes,
     health.routes,
 )

@@ -8,10 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hub.fanout.explaining import Following
 from hub.identity.issuer import Issuer
 from hub.identity.tokens import Claims
 from hub.model import Role
 from hub.rules.access import Principal
+from hub.rules.cursor import Cursor, Snapshot
 from hub.rules.window import Day
 from hub.settings import Settings
 
@@ -20,7 +22,14 @@ if TYPE_CHECKING:
 
 
 class Feed(Protocol):
-    """The node's feed, as far as a read and a readiness check look at it."""
+    """The node's feed, as far as a read, a readiness check and an explanation look at it."""
+
+    @property
+    def cursor(self) -> Cursor:
+        """Everything up to here was handed on. Raises Unavailable before the first read."""
+
+    async def reach(self, snapshot: Snapshot) -> None:
+        """Wait until everything that ``snapshot`` has seen was handed on."""
 
     @property
     def epoch(self) -> str:
@@ -54,12 +63,18 @@ class Directory(Protocol):
     async def find(self, sub: str) -> Person | None:
         """The user of a token's subject; waits for the feed before it says None."""
 
+    def by_id(self, id: str) -> Person | None:
+        """The user with this id, as of the feed's cursor."""
+
 
 class Credentials(Protocol):
     """The integrations' keys, or the devices', as of now."""
 
     async def find(self, secret: str) -> Principal:
         """Who holds this credential. Raises Unauthenticated, Unavailable."""
+
+    def by_id(self, id: str) -> Principal | None:
+        """Who has this row's id, while its credential is good."""
 
     async def settle(self) -> None:
         """Wait, not for long, until this node has seen what is committed by now."""
@@ -91,6 +106,9 @@ class Gate(Protocol):
 
     @property
     def tickets(self) -> Tickets: ...
+
+    def following(self, principal: str) -> list[Following]:
+        """Those of one principal, with what their changes come by."""
 
 
 class Verifier(Protocol):

@@ -24,6 +24,9 @@ class Day:
 
     offset: int
 
+    def __str__(self) -> str:
+        return f"today{self.offset:+d}" if self.offset else "today"
+
     def begins(self, today: date, zone: ZoneInfo) -> datetime:
         """That midnight, in UTC. Where the clock skips it, the moment at which it does."""
         day = today + timedelta(days=self.offset)
