@@ -7,6 +7,7 @@ and the log holds nothing a person should look at.
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -331,4 +332,81 @@ def test_a_handshake(hub: HubInside, honest: Honest, case: Case) -> None:
             told = orjson.loads(peer._take(int(head["content-length"])))
             assert told["status"] == status
             assert told["detail"]
+    hub.quiet()
+
+
+def test_expect_with_an_upgrade(hub: HubInside, honest: Honest) -> None:
+    """RFC 9110, section 7.8: first 100, then 101."""
+    with Peer(hub.port) as peer:
+        peer.send(upgrade(Expect="100-continue"))
+        assert peer.head().startswith(b"HTTP/1.1 100 ")
+        assert peer.head().startswith(b"HTTP/1.1 101 ")
+        peer.send(close())
+        assert peer.verdict() == ([], 1000)
+    hub.quiet()
+
+
+@pytest.mark.parametrize("chop", [0, 1, 7])
+def test_frames_that_come_with_the_request(hub: HubInside, honest: Honest, chop: int) -> None:
+    token = hub.token()
+    with Peer(hub.port) as peer:
+        hello = orjson.dumps({"type": "hello", "token": token})
+        early = [frame(TEXT, hello), frame(PING, b"p"), *[frame(TEXT, ask("early"))] * 3]
+        peer.send(upgrade() + b"".join(early), chop)
+        assert peer.head().startswith(b"HTTP/1.1 101 ")
+        said = [peer.hear() for _ in range(5)]
+        assert said[0] == b"p"
+        kinds = [told["type"] for told in said if isinstance(told, dict)]
+        assert kinds == ["welcome", "error", "error", "error"]
+        peer.send(close())
+        assert peer.verdict() == ([], 1000)
+    hub.quiet()
+
+
+def test_frames_that_come_with_a_request_that_is_refused(hub: HubInside, honest: Honest) -> None:
+    with Peer(hub.port) as peer:
+        peer.send(upgrade(Sec_WebSocket_Version="8") + frame(TEXT, ask("x")) + close())
+        status, head = _head(peer.head())
+        assert status == 426
+        peer._take(int(head["content-length"]))
+        # To HTTP they are a request that is none.
+        status, head = _head(peer.head())
+        assert status == 400
+        assert peer.rest()
+    hub.quiet()
+
+
+def test_a_refused_one_may_ask_again_on_the_same_connection(hub: HubInside, honest: Honest) -> None:
+    with Peer(hub.port) as peer:
+        for good in (False, True):
+            peer.send(upgrade(Sec_WebSocket_Version="13" if good else "8"))
+            status, head = _head(peer.head())
+            assert status == (101 if good else 426)
+            if not good:
+                peer._take(int(head["content-length"]))
+        peer.send(close())
+        assert peer.verdict() == ([], 1000)
+    hub.quiet()
+
+
+@pytest.mark.parametrize("how", ["FIN", "RST", "half-closed"])
+def test_a_peer_that_vanishes_at_each_byte(hub: HubInside, honest: Honest, how: str) -> None:
+    """Of the request, and of a first frame that comes behind it."""
+    hub.until(lambda: hub.sessions == 1, "the others are gone")
+    tasks = hub.tasks()
+    whole = upgrade(Authorization=f"Bearer {hub.token()}")
+    cuts = [*range(0, 200, 3), *range(200, len(whole), 41)]
+    whole += frame(TEXT, ask("last"))
+    for size in (*cuts, *range(len(whole) - 60, len(whole) + 1)):
+        with Peer(hub.port) as peer:
+            peer.send(whole[:size])
+            if how == "RST":
+                peer.reset()
+            elif how == "half-closed":
+                peer.sock.shutdown(socket.SHUT_WR)
+                with suppress(ConnectionError):
+                    peer.rest()
+    hub.until(lambda: hub.sessions == 1, "the vanished are gone")
+    hub.until(lambda: hub.tasks() <= tasks, "no task is left")
+    honest.hears()
     hub.quiet()

@@ -20,6 +20,9 @@ from hub.live.parsers import Fragments, Parsers, length
 
 #: Bytes parsed before looking whether the peer is still welcome: bounds one peer's turn.
 _SLICE = 2048
+#: Bytes still looked through for the peer's Close once ours is sent, and those thrown away after it.
+#: Whoever sends more is not answering but flooding: it is not read from until it is dropped.
+_PATIENCE, _WASTE = 16 * 1024, 4 * 1024 * 1024
 
 
 class User(Interface):
@@ -52,6 +55,7 @@ class Socket(asyncio.Protocol):
 
     answers = True
     __slots__ = (
+        "_after",
         "_over",
         "_owed",
         "_parsers",
@@ -75,6 +79,8 @@ class Socket(asyncio.Protocol):
         #: A Close was sent, by whichever side's wish. ``_over``: and the end of the stream.
         self.closing = False
         self._over = False
+        #: Bytes that came after that Close.
+        self._after = 0
 
     def attach(self, user: User) -> None:
         """Who hears of messages from now on."""
@@ -153,9 +159,15 @@ class Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         ws = self._parser()
         for at in range(0, len(data), _SLICE):
-            if ws.eof_sent:
-                return  # 7.1.7: the rest is no concern of ours
+            if self._over:
+                self._waste(len(data) - at)
+                return
             piece = data[at : at + _SLICE]
+            if self.closing:
+                self._after += len(piece)
+                if self._after > _PATIENCE:
+                    self._end()
+                    continue
             ws.receive_data(piece)
             self._owed += len(piece)
             frames, answers = ws.events_received(), iter(ws.data_to_send())
@@ -176,6 +188,12 @@ class Socket(asyncio.Protocol):
         if self._owed == 0 and self._parts is None and ws.state is State.OPEN and not self.closing:
             self._ws = None
             self._parsers.give(ws)
+
+    def _waste(self, size: int) -> None:
+        # 7.1.7: what comes after a Close, or a fault, is no concern of ours.
+        self._after += size
+        if self._after > _WASTE and not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def _frame(self, frame: Frame) -> None:
         if self.closing or frame.opcode not in (Opcode.TEXT, Opcode.CONT, Opcode.BINARY):
