@@ -17,7 +17,7 @@ from playwright.async_api import Page
 from resthouse import ID, Rest, opened
 from running import Client, Hub
 from streaming import Open
-from test_page import Visit, browser, visit  # noqa: F401  (fixtures)
+from visiting import Visit, browser, visit  # noqa: F401  (fixtures)
 
 from hub.errors import Unauthenticated, Unavailable
 from hub.live import tickets as room

@@ -13,8 +13,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from playwright.async_api import expect
 from pydantic import TypeAdapter
 from running import Hub
-from test_page import PATIENCE, Visit, browser, visit  # noqa: F401  (fixtures)
 from test_rest_registry import ROUTES
+from visiting import PATIENCE, Visit, browser, visit  # noqa: F401  (fixtures)
 
 from hub import rest
 from hub.rest import docs, examples, refusals
