@@ -203,7 +203,7 @@ class OwnDevice(Row):
     """A device as it sees itself: no person's id, since what it is shown hangs where visitors pass."""
 
     id: UUID
-    name: str
+    name: str = Field(examples=["Hangar 2"])
     airport: str | None
     created_at: AwareDatetime
     #: When it fetched its credential; null: it has not yet.
@@ -247,8 +247,8 @@ class BoardFlight(Row):
 
     id: UUID
     departs: AwareDatetime
-    minutes: int
-    tail: str | None
+    minutes: int = Field(examples=[90])
+    tail: str | None = Field(examples=["N512SP"])
     from_: str = Field(alias="from", examples=["KAUS"])
     to: str = Field(examples=["KHYI"])
     status: BookingStatus

@@ -30,7 +30,7 @@ from schemathesis.engine import Status, events, from_schema
 
 from hub.rest import stream
 from hub.rest.docs import PATH
-from hub.rest.examples import BOOKING, INSTRUCTOR, OPTION, STUDENT
+from hub.rest.examples import BOOKING, DEVICE_CODE, INSTRUCTOR, OPTION, STUDENT
 from hub.rules.access import SCOPES
 
 GIVEN = os.environ.get("HUB_TEST_SCHEMATHESIS_EXAMPLES")
@@ -151,11 +151,18 @@ async def _examples(door: Rest) -> None:
         [STUDENT, INSTRUCTOR],
     )
     await door.key(*SCOPES)
+    await door.device()
+    # The kiosk that shows the example's code.
+    await door.conn.execute(
+        "INSERT INTO pairing_codes (hash, user_code, expires_at)"
+        " VALUES (sha256($1), 'BCDFGHJK', now() + interval '10 minutes')",
+        DEVICE_CODE.encode(),
+    )
 
 
 def run(door: Rest, who: str, phases: tuple[str, ...], found: Found) -> None:
     """Do what the document says, as somebody."""
-    scheme = "key" if who == "robot" else "user"
+    scheme = {"robot": "key", "device": "device"}.get(who, "user")
     config = SchemathesisConfig.from_dict(
         {
             "seed": SEED,
@@ -201,7 +208,7 @@ def run(door: Rest, who: str, phases: tuple[str, ...], found: Found) -> None:
 def test_the_document_and_the_hub_agree(door: Rest, record_property: Callable[..., None]) -> None:
     found = Found()
     # Whoever may do least first: an admin deletes what the others' examples are about.
-    for who in ("student", "instructor", "robot"):
+    for who in ("device", "student", "instructor", "robot"):
         run(door, who, ("examples", "fuzzing", "stateful"), found)
     run(door, "admin", PHASES, found)
     record_property("calls", found.calls)

@@ -19,6 +19,8 @@ STUDENT = "5b3c1f0e-8a64-4c57-9d43-0f6a2b7c1e21"
 INSTRUCTOR = "c2d94a7b-13f5-4e0b-8f0d-6a9be1d05432"
 BOOKING = "0d9a6a52-7f0b-4c11-a3de-5f2c8be1a901"
 OPTION = "9e1f7c30-52ab-4b6e-8a1f-d43b7c6e0a77"
+#: What a kiosk keeps while it is paired.
+DEVICE_CODE = "Pm3cP0lKm0x9xu3bWk2y0aXn7v5sRzq1dTgHfYjLc8E"
 
 #: What members of these names are shown with, wherever the schema lets it.
 _NAMED: Mapping[str, Any] = {
@@ -71,6 +73,7 @@ _NAMED: Mapping[str, Any] = {
     "node": "hub-1",
     "session": "5f2c8be1",
     "user_code": "BCDF-GHJK",
+    "device_code": DEVICE_CODE,
 }
 _FORMATS: Mapping[str, Any] = {
     "uuid": BOOKING,
@@ -86,7 +89,16 @@ _SHAPES = {
 }
 _TEXTS = ("text", "KAUS", "N512SP", "08:30", "x", "1", "a-text-of-more-than-twenty-letters")
 #: Members that are shown as null where they may be.
-_NULL = frozenset({"original_booking_id", "rescheduled_to_datetime", "revoked_at", "next", "why"})
+_NULL = frozenset(
+    {
+        "original_booking_id",
+        "rescheduled_to_datetime",
+        "revoked_at",
+        "next",
+        "why",
+        "rescheduled_to",
+    }
+)
 #: A patch is shown with these of its members, if it has them; else with its first.
 _PATCHED = ("duration_minutes", "scheduled_datetime", "is_active", "reason", "phone_number")
 

@@ -7,9 +7,10 @@ turn with each minute in which a device was seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import orjson
+from pydantic import Field
 
 from hub.db.pool import Write, writing
 from hub.errors import Conflict, NotFound
@@ -31,7 +32,7 @@ _NONE = "There is no such device."
 class DevicePatch(Patch):
     """A merge patch (RFC 7396) of a device: what is given replaces; null is every airport."""
 
-    name: Name = if_given()
+    name: Annotated[Name, Field(examples=["Hangar 2"])] = if_given()
     airport: Airport | None = None
 
 

@@ -58,18 +58,14 @@ UserCode = Annotated[
         }
     ),
 ]
-DeviceCode = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$"),
-    Field(examples=["Pm3cP0lKm0x9xu3bWk2y0aXn7v5sRzq1dTgHfYjLc8E"]),
-]
+DeviceCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 
 
 class DeviceDraft(Draft):
     """A kiosk to be approved: the code it shows, what to call it, whose departures it is to show."""
 
     user_code: UserCode
-    name: Name
+    name: Annotated[Name, Field(examples=["Hangar 2"])]
     #: Absent or null: every airport's.
     airport: Airport | None = None
 
