@@ -76,7 +76,7 @@ async def test_a_busy_day_of_more_than_a_page_is_whole_and_live(
              arrival_airport, departure_latitude, departure_longitude, arrival_latitude,
              arrival_longitude, scheduled_datetime, training_level, duration_minutes, status)
            SELECT s.id, i.id, 'N' || 100 + n % 10, 'KPAO', 'KSQL', 37.4, -122.1, 37.5, -122.2,
-                  date_trunc('day', now()) + (n / 10) * interval '100 minutes', 'STUDENT_PILOT', 90,
+                  date_trunc('day', now(), 'UTC') + (n / 10) * interval '100 minutes', 'STUDENT_PILOT', 90,
                   'COMPLETED'
              FROM generate_series(0, 119) AS n, users s, users i WHERE s.email = $1 AND i.email = $2""",
         STUDENT,

@@ -24,7 +24,11 @@ class Reschedule {
     this._build(root);
     const again = ({ reset, transactions }) => {
       const touched = reset || transactions.some(({ items }) => items.some(({ key }) => key === this.id));
-      if (touched) this.read();
+      // The first picture of the topic tells nothing that was not just read.
+      const row = JSON.stringify(this.open);
+      const other = this.open && this.told && String(this.open.options.map((one) => one.id).sort()) !== String(this.told.items.map((one) => one.id).sort());
+      if (touched && row !== this.row && (this.row !== undefined || other)) this.read();
+      this.row = row;
     };
     const undo = [ctx.reschedule.on("change", again), ctx.reschedule.on("status", () => this.draw())];
     ctx.signal.addEventListener("abort", () => undo.forEach((one) => one()), { once: true });
@@ -74,6 +78,7 @@ class Reschedule {
     this.booking = null;
     this.error = null;
     this.dirty = false;
+    this.row = this.open ? JSON.stringify(this.open) : undefined;
     this.draw();
     this.read();
   }
@@ -117,6 +122,8 @@ class Reschedule {
   /** What the hub says of it now; a ranking that is being made is not taken out of one's hands. */
   take(told) {
     this.error = null;
+    // What was hoped for stands until the hub has answered; then all is read anew.
+    if (this.sending) return;
     const same = this.told && String(this.told.items.map((one) => one.id)) === String(told.items.map((one) => one.id));
     this.told = told;
     if (this.dirty && same) return;

@@ -1,0 +1,230 @@
+"""A new time at the page: ranked by keys, by buttons and by dragging, sent, replaced, refused, over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from playwright.async_api import Page, expect
+from running import Hub
+from visiting import INSTRUCTOR, PATIENCE, PHONE, STUDENT, Visit, Visitors, book, offer
+
+_SOON = "now() + interval '30 hours'"
+
+
+async def _order(page: Page) -> list[str]:
+    ids = await page.locator(".option").evaluate_all("all => all.map(one => one.dataset.key)")
+    return [str(id) for id in ids]
+
+
+async def _said(sql: Any, key: str, email: str) -> dict[str, Any]:
+    row = await sql.fetchrow(
+        """SELECT p.option1_id::text, p.option2_id::text, p.option3_id::text, p.submitted_at,
+                  p.unavailable_option_ids::text[] AS away
+             FROM preference_rankings p JOIN users u ON u.id = p.user_id
+            WHERE p.booking_id = $1::text::uuid AND u.email = $2""",
+        key,
+        email,
+    )
+    return dict(row)
+
+
+async def _until_said(sql: Any, key: str, email: str) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE / 1000):
+        while not (said := await _said(sql, key, email))["submitted_at"]:
+            await asyncio.sleep(0.05)
+    return said
+
+
+async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    best, fair, poor = await offer(sql, key)
+    instructor, student = await visitors(), await visitors()
+    await instructor.sign_in(hub.url, INSTRUCTOR, f"#/reschedule/{key}")
+    await student.sign_in(hub.url, STUDENT)
+    page = student.page
+    await expect(page.locator(".answer")).to_contain_text("4 h 59 min", timeout=PATIENCE)
+    await page.locator(".answer").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".page h1")).to_have_text("Choose a new time")
+    await expect(page.locator(".option")).to_have_count(3)
+    assert await _order(page) == [best, fair, poor]
+    first = page.locator(f'[data-key="{best}"]')
+    await expect(first).to_contain_text("VFR")
+    await expect(first).to_contain_text("93% confidence (high)")
+    await expect(first).to_contain_text("310° 12 kt, gusts 19")
+    await expect(page.locator(".other")).to_contain_text("Tomás Herrera has not answered yet.")
+
+    # Tab to the handle of the last, and up twice.
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if await page.evaluate(
+            "id => document.activeElement.matches(`[data-key='${id}'] .grip`)", poor
+        ):
+            break
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("ArrowUp")
+    assert await _order(page) == [poor, best, fair]
+    await expect(page.locator(".page [role=status].unseen")).to_contain_text("1st choice")
+    grip = page.locator(f'[data-key="{poor}"] .grip')
+    await expect(grip).to_be_focused()
+    send = page.get_by_role("button", name="Send my choice")
+    for _ in range(30):
+        await page.keyboard.press("Tab")
+        if await send.evaluate("one => one === document.activeElement"):
+            break
+    await page.keyboard.press("Enter")
+    said = await _until_said(sql, key, STUDENT)
+    assert [said[f"option{n}_id"] for n in (1, 2, 3)] == [poor, best, fair]
+    await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
+    await expect(page.get_by_role("button", name="Replace my choice")).to_be_disabled()
+
+    other = instructor.page.locator(".other")
+    await expect(other).to_contain_text("Jonah Bright has answered.", timeout=PATIENCE)
+    assert await _order(instructor.page) == [best, fair, poor]  # never the other's ranks
+
+    # Replaced by buttons, with one impossible.
+    await page.get_by_role("button", name="Move down").first.click()
+    await page.locator(f'[data-key="{fair}"] .away-button').click()
+    assert await _order(page) == [best, poor, fair]
+    await expect(page.locator(".sent")).to_contain_text("Changed, not sent yet")
+    await page.get_by_role("button", name="Replace my choice").click()
+    await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
+    said = await _said(sql, key, STUDENT)
+    assert [said[f"option{n}_id"] for n in (1, 2, 3)] == [best, poor, None]
+    assert said["away"] == [fair]
+
+    # The instructor answers too, and both are told what was chosen.
+    await instructor.page.get_by_role("button", name="Send my choice").click()
+    for visit in (student, instructor):
+        outcome = visit.page.locator(".outcome")
+        await expect(outcome).to_contain_text("Moved to", timeout=PATIENCE)
+        await expect(visit.page.get_by_role("button", name="Send my choice")).to_have_count(0)
+    await page.get_by_role("link", name="Show flight").click()
+    await expect(page.locator(".flight-card")).to_contain_text("Confirmed", timeout=PATIENCE)
+
+
+async def test_an_option_is_dragged_by_a_finger_on_a_phone(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    best, fair, poor = await offer(sql, key)
+    visit = await visitors(viewport={"width": 800, "height": 1400})
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await expect(page.locator(".option")).to_have_count(3)
+    grip = await page.locator(f'[data-key="{best}"] .grip').bounding_box()
+    target = await page.locator(f'[data-key="{poor}"]').bounding_box()
+    assert grip is not None
+    assert target is not None
+    x, y = grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2
+    await page.mouse.move(x, y)
+    await page.mouse.down()
+    for step in range(1, 11):
+        await page.mouse.move(x, y + (target["y"] + target["height"] * 0.7 - y) * step / 10)
+    await page.mouse.up()
+    assert await _order(page) == [fair, poor, best]
+    await expect(page.locator(f'[data-key="{best}"]')).to_contain_text("3rd choice")
+
+
+async def test_none_works_calls_the_school_and_may_still_be_replaced(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    visit = await visitors(viewport=PHONE)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.get_by_role("button", name="None works").click()
+    dialog = page.locator("dialog[open]")
+    await expect(dialog).to_contain_text("None of these times works?")
+    await dialog.get_by_role("button", name="None works").click()
+    await expect(page.locator(".outcome")).to_contain_text(
+        "none of these times works", timeout=PATIENCE
+    )
+    await expect(page.locator(".outcome")).to_contain_text("Until the deadline")
+    await expect(page.locator("#toasts")).to_contain_text("The school knows", timeout=PATIENCE)
+    assert len((await _said(sql, key, STUDENT))["away"]) == 3
+    await page.locator(".away-button").first.click()
+    await page.get_by_role("button", name="Replace my choice").click()
+    assert (await _until_said(sql, key, STUDENT))["option1_id"] is not None
+
+
+async def test_the_countdown_is_the_servers_and_says_when_it_is_short(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key, deadline="now() + interval '100 minutes'")
+    await visit.page.clock.install()
+    await visit.page.clock.pause_at("2029-05-05T05:05:05Z")  # a machine whose clock is wrong
+    await visit.page.clock.resume()
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    left = visit.page.locator(".left")
+    await expect(left).to_contain_text("1 h 39 min left", timeout=PATIENCE)
+    await expect(left).to_contain_text("Less than 2 hours")
+    await expect(left).to_have_attribute("data-left", "soon")
+    await visit.page.clock.fast_forward("01:15:00")
+    await expect(left).to_have_attribute("data-left", "last", timeout=PATIENCE)
+    await expect(left).to_contain_text("Less than 30 minutes")
+    await expect(visit.page.locator(".page [role=status].unseen")).to_have_text(
+        "Less than 30 minutes"
+    )
+
+
+async def test_past_the_deadline_nothing_is_taken_and_it_says_so(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    send = page.get_by_role("button", name="Send my choice")
+    await expect(send).to_be_enabled()
+    visit.refusals.add(403)
+
+    async def hold(route: Any) -> None:
+        # While the answer is on its way, the deadline passes.
+        await sql.execute(
+            "UPDATE preference_rankings SET deadline = now() WHERE booking_id = $1::text::uuid", key
+        )
+        await route.continue_()
+
+    await page.route("**/preferences", hold)
+    await send.click()
+    await expect(page.locator(".outcome")).to_contain_text("deadline has passed", timeout=PATIENCE)
+    await expect(send).to_be_hidden()
+    await expect(page.locator(".left")).to_contain_text("The deadline has passed")
+    assert (await _said(sql, key, STUDENT))["submitted_at"] is None
+
+
+async def test_a_refusal_is_said_at_the_option_and_nothing_is_lost(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    best, fair, poor = await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    visit.refusals.add(422)
+    await page.locator(f'[data-key="{poor}"] .grip').press("Home")
+
+    async def refuse(route: Any) -> None:
+        await route.fulfill(
+            status=422,
+            content_type="application/problem+json",
+            body='{"status":422,"code":"invalid","detail":"That is no ranking of these options.",'
+            '"errors":[{"pointer":"/option2_id","detail":"is not an option of this booking"}]}',
+        )
+
+    await page.route("**/preferences", refuse)
+    await page.get_by_role("button", name="Send my choice").click()
+    fault = page.locator(f'[data-key="{best}"] .form-fault')
+    await expect(fault).to_have_text("This one is not an option of this booking.", timeout=PATIENCE)
+    await expect(page.locator(".answer-foot .form-fault")).to_contain_text("Not sent.")
+    assert await _order(page) == [poor, best, fair]
+    await page.unroute("**/preferences")
+    await page.get_by_role("button", name="Send my choice").click()
+    said = await _until_said(sql, key, STUDENT)
+    assert said["option1_id"] == poor
+    await expect(fault).to_have_text("")
