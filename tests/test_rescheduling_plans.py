@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from test_schedule_plans import plan
 
+from hub.rules.deadline import REMINDER
 from hub.schedule.reading import FIRST
 
 if TYPE_CHECKING:
@@ -86,8 +87,10 @@ async def test_documented_indexes_serve(years: Connection) -> None:
 
 
 async def test_the_clock_looks_at_what_is_open_only(years: Connection) -> None:
-    used = await plan(years, "clock_look", ahead=timedelta(minutes=10))
+    used = await plan(years, "clock_look", ahead=timedelta(minutes=10), reminder=REMINDER)
     assert not any(name.startswith("Seq Scan") for name in used), used
+    # Which deadlines come before it looks again.
+    assert "idx_preference_rankings_deadline" in used
     used = await plan(years, "clock_complete", most=200)
     assert not any(name.startswith("Seq Scan") for name in used), used
     assert used & {"idx_bookings_upcoming", "idx_bookings_status_scheduled_time"}

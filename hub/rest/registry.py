@@ -43,7 +43,7 @@ PUBLIC: frozenset[Role] | None = None
 NO_SCOPE = "insufficient-scope"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ask(Generic[Q, B]):
     """One request, read and found whole. ``who`` may be asked for where a route is not public."""
 

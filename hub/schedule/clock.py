@@ -24,7 +24,7 @@ import structlog
 
 from hub.db.pool import reading, writing
 from hub.errors import HubError
-from hub.rules.deadline import Awaited, due_in, is_over, needs_reminder
+from hub.rules.deadline import REMINDER, Awaited, due_in, is_over, needs_reminder
 from hub.rules.event import Event
 from hub.rules.rows import moment, present
 from hub.rules.window import Day, begins
@@ -123,7 +123,7 @@ class Clock:
         self.looks += 1
         ahead = timedelta(seconds=EVERY)
         async with reading(pool) as conn:
-            look = await run(conn, "clock_look", ahead=ahead)
+            look = await run(conn, "clock_look", ahead=ahead, reminder=REMINDER)
             last = await value(conn, "day_last")
         now = moment(look["now"])
         sleep, stuck, did = ahead, False, False
