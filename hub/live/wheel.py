@@ -165,7 +165,10 @@ async def drain(gate: Gate, seconds: float) -> None:
         if step < steps - 1:
             await asyncio.sleep(seconds * 0.7 / steps)
     deadline = loop.time() + max(0.2, seconds * 0.3)
-    while gate.sessions and loop.time() < deadline:  # noqa: ASYNC110 - the deadline is the point
+    while gate.sessions and loop.time() < deadline:
+        for session in list(gate.sessions):
+            # Who was let in before and came through the door only now.
+            session.close(Code.DRAINING, "the hub restarts", retry_after=random.uniform(0.2, 1.2))
         await asyncio.sleep(0.02)
     for session in list(gate.sessions):
         session.socket.abort()
