@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from resthouse import ID, Rest, at, opened
-from running import Client
+from running import Client, Hub
 from test_pairing import everything
 
 PATH = "/api/v1/devices"
@@ -118,6 +118,27 @@ async def test_the_story_of_a_kiosk(door: Rest, connect: Connect) -> None:
     assert (await door.ask("admin", "GET", path)).json["revoked_at"] is not None
     for query, many in (("", 1), ("?revoked=true", 1), ("?revoked=false", 0)):
         assert len((await door.ask("admin", "GET", PATH + query)).json["items"]) == many
+
+
+async def test_a_revoked_device_is_out_on_every_node(
+    door: Rest, connect: Connect, start_hub: Callable[..., Awaitable[Hub]]
+) -> None:
+    """Paired by one node and known to the other at once; revoked by one and gone from the other."""
+    other = await start_hub(door.hub.dsn, node="other")
+    told = (await door.ask(None, "POST", "/api/v1/pairings")).json
+    body = {"user_code": told["user_code"], "name": "Lobby"}
+    device = (await door.ask("admin", "POST", PATH, body)).json
+    claimed = {"device_code": told["device_code"]}
+    got = (await door.ask(None, "POST", "/api/v1/pairings/claim", claimed)).json
+    client = await connect(other)
+    await client.hello(got["token"])
+    await client.watch("self", "devices")
+    told_at = await door.ask("admin", "POST", f"{PATH}/{device['id']}/identify")
+    change = await client.until("change")
+    assert change["transactions"][0]["tx"] == told_at.headers["Hub-Transaction"]
+    await door.ask("admin", "DELETE", f"{PATH}/{device['id']}")
+    assert (await client.until("bye", timeout=2))["code"] == 4003
+    assert other.house.devices.by_id(device["id"]) is None
 
 
 async def test_a_device_sees_itself_and_no_other(door: Rest, connect: Connect) -> None:
