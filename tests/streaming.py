@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from running import Hub, apply
+from running import FRAMES, Hub, apply
 
 PATH = "/api/v1/stream"
 
@@ -89,6 +89,7 @@ class Source:
                         return None
                     self._ready = self.parser.feed(data)
                 event = self._ready.pop(0)
+                FRAMES.validate_json(event.data, strict=True)
                 if event.type != "ping":
                     self.heard.append(event)
                     self._follow(event.told)
