@@ -12,7 +12,7 @@ import jsonschema
 from playwright.async_api import expect
 from pydantic import BaseModel, TypeAdapter
 from running import Hub
-from test_page import PATIENCE, Visit, browser, visit  # noqa: F401  (fixtures)
+from visiting import PATIENCE, Visit, browser, visit  # noqa: F401  (fixtures)
 
 from hub.model import BoardFlight, Booking, Notification, Rescheduling, ShownDevice
 from hub.rest import docs

@@ -36,6 +36,7 @@ ErrorCode = Literal[
     "hello_twice",
     "unavailable",
     "contended",
+    "invalid",
     "internal",
 ]
 
