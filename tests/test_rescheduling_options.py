@@ -83,6 +83,26 @@ async def test_the_deadline(door: Rest) -> None:
         await door.conn.execute("DELETE FROM bookings")
 
 
+async def test_a_flight_that_departs_sooner_is_to_be_ranked_sooner(door: Rest) -> None:
+    flight = await door.booking(scheduled_datetime=soon(hours=20))
+    before = (await put(door, flight, times(9))).json["deadline"]
+
+    async def moved(hours: float) -> tuple[datetime, datetime]:
+        departs = soon(hours=hours)
+        path = f"{PATH}/{flight['id']}"
+        assert (
+            await door.ask("admin", "PATCH", path, {"scheduled_datetime": departs})
+        ).status == 200
+        told = (await door.ask("sam", "GET", f"{path}/options")).json
+        assert told["mine"]["deadline"] == told["deadline"]
+        return datetime.fromisoformat(departs), datetime.fromisoformat(told["deadline"])
+
+    assert (await moved(14))[1] == datetime.fromisoformat(before)
+    departs, deadline = await moved(5)
+    assert deadline == departs - BEFORE_DEPARTURE
+    assert (await moved(30))[1] == deadline, "nobody is given more time than they were told"
+
+
 async def test_a_deadline_that_is_past_calls_the_school_in_at_once(door: Rest) -> None:
     for minutes in (29, -5):
         flight = await door.booking(scheduled_datetime=soon(minutes=minutes))

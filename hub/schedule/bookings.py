@@ -17,6 +17,7 @@ import orjson
 from hub.db.pool import Write, reading, writing
 from hub.errors import Conflict, Fault, HubError, Invalid, NotFound, Unavailable
 from hub.rules.access import Principal
+from hub.rules.deadline import BEFORE_DEPARTURE
 from hub.rules.filters import BookingFilter
 from hub.rules.rows import present, zulu
 from hub.rules.status import MOVES, may_move
@@ -147,6 +148,13 @@ async def change(
             )
             if after is not None:
                 row = present("bookings", orjson.loads(after))
+                if row["status"] == "RESCHEDULING":
+                    await run(
+                        write.conn,
+                        "offer_brought_forward",
+                        id=id,
+                        before_departure=BEFORE_DEPARTURE,
+                    )
         return Written(encode(row), write.transaction if after is not None else None)
 
     def slot() -> tuple[str, Shown]:

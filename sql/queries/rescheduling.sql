@@ -82,6 +82,13 @@ SELECT count(*) > 0
        AND NOT EXISTS (SELECT FROM preference_rankings WHERE booking_id = :id AND escalated_at IS NOT NULL)
   FROM marked;
 
+-- name: offer_brought_forward(id, before_departure)!
+-- A flight that departs sooner than when its options were made is to be ranked sooner, too.
+UPDATE preference_rankings AS p SET deadline = b.scheduled_datetime - :before_departure::interval
+  FROM bookings AS b
+ WHERE b.id = :id::uuid AND p.booking_id = b.id
+   AND p.deadline > b.scheduled_datetime - :before_departure::interval;
+
 -- name: offer_reminded(id, people)!
 UPDATE preference_rankings SET reminded_at = statement_timestamp()
  WHERE booking_id = :id::uuid AND user_id = ANY (:people::uuid[]) AND reminded_at IS NULL;
