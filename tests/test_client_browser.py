@@ -235,7 +235,7 @@ async def test_whatever_happens_to_the_wire_nothing_is_lost_or_told_twice(
     assert net.upgrades > 3
     # It asked for what it missed, never for everything.
     assert await tab.ask("resets") == 1
-    assert len(await tab.ask("story")) > 50
+    assert len(await tab.ask("story")) >= 15
 
 
 async def test_one_by_one_when_nothing_happens(open_tab: Open, writer: Writer) -> None:
@@ -394,7 +394,8 @@ async def test_where_upgrades_are_refused_it_streams(
     await writing
     net.left = None
     await tab.sees(writer.version)
-    assert await tab.ask("[resets, hub.via, notes.status]") == [1, "sse", "live"]
+    await tab.until("hub.via === 'sse' && notes.status === 'live'")
+    assert await tab.ask("resets") == 1
 
 
 async def test_tabs_share_a_stream(open_tab: Open, net: Wire, writer: Writer) -> None:

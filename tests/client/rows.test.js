@@ -281,6 +281,17 @@ test("seen: every watch must have passed it", async () => {
   assert.equal(await isDone(seen), true);
 });
 
+test("seen: a watch that is on its way has not passed it, whatever another was told", async () => {
+  await live();
+  hub.watch("notifications");
+  const seen = hub.seen(120);
+  on.socket.tell(change("v1", 120, [upsert("b")]));
+  await on.clock.pass(200);
+  assert.equal(await isDone(seen), false);
+  picture(on.socket, "2", [], { at: 121 });
+  assert.equal(await isDone(seen), true);
+});
+
 test("seen: a ping that has passed it will do, a transaction under way will not", async () => {
   await live();
   const seen = hub.seen(130n);

@@ -85,6 +85,21 @@ test("a new watch is a new stream, in which the others resume", async () => {
   assert.deepEqual([[...flights.rows.keys()], notes.status, hub.state], [["a", "b", "c", "d"], "live", "online"]);
 });
 
+test("in a new stream neither a ping nor a change counts before live", async () => {
+  const { hub, flights } = await open();
+  hub.watch("notifications");
+  await on.clock.pass(1);
+  assert.equal(flights.status, "stale");
+  // The view's name lives on in the hub; what is said to it now comes before what was missed.
+  last().tell(WELCOME, change("v1", 400, [upsert("x")]));
+  last().tell({ type: "ping", cursor: cursor(500), sent: 1, fresh_until: WELCOME.fresh_until });
+  last().end();
+  await on.clock.pass(1000);
+  assert.equal(streams.length, 3);
+  assert.equal(last().watches[0].cursor, cursor(100));
+  assert.deepEqual([...flights.rows.keys()], ["a"]);
+});
+
 test("the stream ends: it resumes from the cursors it has", async () => {
   const { hub, flights } = await open();
   last().end();

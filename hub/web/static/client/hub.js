@@ -144,6 +144,9 @@ export class HubClient {
       case "reset":
         this.#each((collection) => (collection.id === frame.id ? collection.reset(frame) : null));
         break;
+      case "resuming":
+        this.#each((collection) => void (collection.id === frame.id && collection.detach()));
+        return;
       case "ping":
         if (frame.fresh_until) this.#vouched(Date.parse(frame.fresh_until));
         this.#each((collection) => void collection.prove(frame.cursor));

@@ -2,9 +2,10 @@
  * StreamLine: the same frames over server-sent events, where a network lets no WebSocket through.
  *
  * A stream cannot be spoken to, so what is watched stands in its address: a new watch is a new
- * stream that resumes every other from its cursor. Read with `fetch`, not `EventSource`: that one
- * can send no header and tells neither status nor Retry-After. Invariants: the token is in a header,
- * never in an address; to its owner a line of many streams looks like one socket.
+ * stream, which resumes every other watch from its cursor (a frame of our own, `resuming`, says so).
+ * Read with `fetch`, not `EventSource`: that one can send no header and tells neither status nor
+ * Retry-After. Invariants: the token is in a header, never in an address; to its owner a line of
+ * many streams is one session.
  */
 import { MISCOUNT } from "./backoff.js";
 
@@ -91,10 +92,9 @@ export class StreamLine {
   #asked() {
     const asked = [];
     for (const [id, watch] of this.#watches) {
-      // A picture that was not whole begins anew.
-      if (watch.begun && !watch.live && watch.cursor === null) {
-        this.#on.frame({ type: "reset", id, reason: "reopened" });
-      }
+      // A picture that was not whole begins anew; what was live is not, until it is said again.
+      if (watch.begun && watch.cursor === null) this.#on.frame({ type: "reset", id, reason: "reopened" });
+      else if (watch.begun) this.#on.frame({ type: "resuming", id });
       watch.begun = true;
       watch.live = false;
       const { topic, filter, cursor } = watch;

@@ -85,7 +85,6 @@ export class Tabs {
   }
 
   leave() {
-    this.say({ leave: true });
     clearTimeout(this.#asked);
     this.leads = false;
     this.#left.abort();
@@ -198,7 +197,6 @@ export class Tabs {
     else if (told.said && told.session === this.#session) this.#forward(from, told.join, told.said);
     else if (told.ask) this.#tell(from, { here: true });
     else if (told.wake) this.#on.woken(told.wake);
-    else if (told.leave) this.#dismiss(from);
   }
 
   #asFollower(told) {
