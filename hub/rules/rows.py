@@ -6,8 +6,10 @@ changes" equals the state. It decides nothing about who may see the row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from hub import model
@@ -81,22 +83,16 @@ def written(entity: str, text: str) -> str:
     ``present`` without reading it, for long lists. ``text`` is ``row_to_json``'s, without clock times.
     An offset, a quote that no backslash escapes and the next member's name can be only a time's end.
     """
-    for offset, z in _ENDS[entity]:
-        text = text.replace(offset, z)
-    return text
+    return _ends(entity).sub("Z", text)
 
 
-def _ends(entity: str) -> tuple[tuple[str, str], ...]:
+@cache
+def _ends(entity: str) -> re.Pattern[str]:
+    """What ends the times of such a row."""
     names = _SHOWN[entity]
-    behind = [f'","{name}":' for name in names[1:]] + ['"}']
-    return tuple(
-        (f"+00:00{end}", f"Z{end}")
-        for name, end in zip(names, behind, strict=True)
-        if name in _TIMES[entity]
-    )
-
-
-_ENDS = {entity: _ends(entity) for entity in _SHOWN}
+    behind = [f',"{name}":' for name in names[1:]] + ["}"]
+    ends = [end for name, end in zip(names, behind, strict=True) if name in _TIMES[entity]]
+    return re.compile(rf'\+00:00(?="(?:{"|".join(map(re.escape, ends))}))')
 
 
 def shows(entity: str) -> tuple[str, ...]:
