@@ -87,6 +87,7 @@ export class Ranking {
       parts.away.hidden = this.locked && !away;
       parts.away.disabled = this.locked;
       setText(parts.away.lastElementChild, away ? SAY.awayMarked : SAY.markAway);
+      setAttribute(parts.away, "aria-label", `${away ? SAY.awayMarked : SAY.markAway}: ${parts.name}`);
     });
   }
 
@@ -102,7 +103,7 @@ export class Ranking {
       grip: button("grip", "grip", SAY.move, () => {}),
       up: button("up", "up", SAY.moveUp, () => this._move(id, -1)),
       down: button("down", "down", SAY.moveDown, () => this._move(id, 1)),
-      away: h("button", { type: "button", class: "away-button", "data-edit": true, "aria-label": `${SAY.markAway}: ${name}`, onclick: () => this._toggle(id) }, icon("cancelled"), h("span")),
+      away: h("button", { type: "button", class: "away-button", "data-edit": true, onclick: () => this._toggle(id) }, icon("cancelled"), h("span")),
       fault: h("p", { class: "form-fault", role: "alert" }),
     };
     setAttribute(parts.grip, "aria-describedby", "ranking-help");

@@ -251,22 +251,22 @@ export class Shell {
     for (const id of ["me-name", "me-card-name"]) setText(el(id), name);
     for (const id of ["me-role", "me-card-role"]) setText(el(id), ROLE[role] ?? "");
     setText(el("me-card-email"), email ?? "");
-    setAttribute(el("me"), "aria-label", `${name}, ${ROLE[role] ?? ""}: account`);
     this._menu();
   }
 
   _menu() {
     const here = Object.entries(PAGES).filter(([, page]) => page.sign && (!page.roles || page.roles.includes(this.me.role)));
     keyed(el("nav-list"), here, ([name]) => name, ([name, page]) => {
-      const badge = h("span", { class: "badge", hidden: true });
-      const link = h("a", { href: `#/${name}` }, icon(page.sign), h("span", { class: "nav-word" }, PAGE[name]), badge);
-      return Object.assign(h("li", {}, link), { parts: { link, badge } });
-    }, ({ parts: { link, badge } }, [name]) => {
+      const badge = h("span", { class: "badge", "aria-hidden": "true", hidden: true });
+      const said = h("span", { class: "unseen" });
+      const link = h("a", { href: `#/${name}` }, icon(page.sign), h("span", { class: "nav-word" }, PAGE[name]), badge, said);
+      return Object.assign(h("li", {}, link), { parts: { link, badge, said } });
+    }, ({ parts: { link, badge, said } }, [name]) => {
       setAttribute(link, "aria-current", this.shown === name ? "page" : null);
       const count = this.notices?.count(name) ?? 0;
       badge.hidden = count === 0;
       setText(badge, count > 99 ? "99+" : String(count));
-      setAttribute(link, "aria-label", count ? `${PAGE[name]}, ${this.notices.says(name, count)}` : null);
+      setText(said, count ? ` ${this.notices.says(name, count)}` : "");
     });
     this._title();
   }

@@ -18,7 +18,7 @@ export async function mount(root, ctx) {
   );
 
   async function update([name = PANELS[0]?.name, ...params]) {
-    if (shown?.name === name && shown.made?.update) {
+    if (shown && shown.name === name && shown.made?.update) {
       shown.made.update(params);
       return;
     }

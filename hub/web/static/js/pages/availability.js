@@ -174,7 +174,10 @@ class Availability {
 
   // ── editing ─────────────────────────────────────────────────────────────────────────────────
 
-  edit(kind, row) {
+  edit(kind, shown) {
+    const row = { ...shown };
+    this.editing = [kind, row];
+    this._open(kind, row);
     const clockInput = (value) => h("input", { type: "text", inputmode: "numeric", autocomplete: "off", maxlength: "5", placeholder: "HH:MM", value: value ?? "" });
     const read = (input) => asClock(input.value);
     const start = field("start_time", SAY.from, clockInput(row.start_time ?? (row.id ? "" : "09:00")), { read });
@@ -220,7 +223,7 @@ class Availability {
     const path = `/availability/${kind}s`;
     const rows = kind === "pattern" ? "patterns" : "overrides";
     const hoped = { ...row, ...values, id: row.id ?? `new-${performance.now()}`, pending: true };
-    const match = row.id ? (await api.get(`${path}/${row.id}`)).etag : null;
+    const match = await this._match(kind, row);
     await this._hope(rows, (all) => [...all.filter((one) => one.id !== row.id), hoped], async () => {
       const answer = row.id ? await api.patch(`${path}/${row.id}`, values, { match }) : await api.post(path, values);
       this[rows] = [...this[rows].filter((one) => one.id !== hoped.id), answer.body];
@@ -232,9 +235,26 @@ class Availability {
   async remove(kind, row, close) {
     const { api, toast } = this.ctx;
     const rows = kind === "pattern" ? "patterns" : "overrides";
-    await this._hope(rows, (all) => all.filter((one) => one.id !== row.id), () => api.delete(`/availability/${kind}s/${row.id}`));
+    const match = await this._match(kind, row);
+    await this._hope(rows, (all) => all.filter((one) => one.id !== row.id), () => api.delete(`/availability/${kind}s/${row.id}`, { match }));
     close();
     toast(SAY.removed, { kind: "good" });
+  }
+
+  /** The version of what the form was opened on; if that was old already, it is not to be saved over. */
+  async _match(kind, row) {
+    if (!row.id) return null;
+    const { etag, body: found } = await this.opened;
+    const same = Object.keys(found).every((name) => String(found[name]) === String(row[name]));
+    if (same) return etag;
+    Object.assign(row, found);
+    throw Object.assign(new Error(SAY.changedMeanwhile), { status: 412 });
+  }
+
+  /** Ask for the version of a row that is edited from now on. */
+  _open(kind, row) {
+    this.opened = row.id ? this.ctx.api.get(`/availability/${kind}s/${row.id}`) : null;
+    this.opened?.catch(() => {});
   }
 
   async _hope(rows, change, write) {
@@ -246,6 +266,10 @@ class Availability {
       await write();
     } catch (error) {
       this[rows] = before;
+      if ([404, 412].includes(error.status)) {
+        this.read();
+        this._open(...this.editing);
+      }
       throw error;
     } finally {
       this.writing = false;

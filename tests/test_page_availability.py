@@ -1,0 +1,101 @@
+"""Availability at the page: hours said, changed and taken back, with what is wrong said at its field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import expect
+from running import Hub
+from visiting import PATIENCE, STUDENT, Visit, person
+
+
+async def test_weekly_hours_and_an_exception(hub: Hub, visit: Visit, sql: Any) -> None:
+    await sql.execute("DELETE FROM availability_patterns")
+    await sql.execute("DELETE FROM availability_overrides")
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    page = visit.page
+    visit.refusals |= {409, 422, 412}
+    await expect(page.locator(".week-day")).to_have_count(7, timeout=PATIENCE)
+    await expect(page.locator(".page")).to_contain_text("Times are the school’s clock: UTC")
+
+    # What is wrong is said at the field, which has the focus; what was typed stays.
+    await page.get_by_role("button", name="Add weekly hours").click()
+    dialog = page.locator("dialog[open]")
+    await dialog.get_by_label("Every week on").select_option("Tuesday")
+    await dialog.get_by_label("From").fill("17")
+    await dialog.get_by_label("To").fill("9")
+    await dialog.get_by_role("button", name="Save").click()
+    end = dialog.get_by_label("To")
+    await expect(end).to_have_attribute("aria-invalid", "true", timeout=PATIENCE)
+    await expect(end).to_be_focused()
+    described = str(await end.get_attribute("aria-describedby")).split()[-1]
+    await expect(page.locator(f"#{described}")).to_contain_text("is not after start_time")
+    await expect(dialog.get_by_label("From")).to_have_value("17")
+    assert await page.locator(".chip").count() == 0  # taken back
+    await end.fill("20:30")
+    await page.keyboard.press("Enter")
+    await expect(dialog).to_have_count(0, timeout=PATIENCE)
+    tuesday = page.locator(".week-day").nth(2)
+    await expect(tuesday.locator(".chip")).to_have_text("17:00–20:30")
+    await expect(tuesday).to_contain_text("can fly 17:00–20:30")
+    rows = await sql.fetch(
+        "SELECT day_of_week, start_time::text, end_time::text FROM availability_patterns WHERE user_id = $1",
+        await person(sql, STUDENT),
+    )
+    assert [tuple(row) for row in rows] == [(2, "17:00:00", "20:30:00")]
+
+    # A block on one date takes some of it away.
+    await tuesday.get_by_role("button", name="Add an exception on Tuesday").click()
+    await dialog.get_by_label("Whole day").uncheck()
+    await dialog.get_by_label("From").fill("18:00")
+    await dialog.get_by_label("To").fill("19:00")
+    await dialog.get_by_label("Reason").fill("Dentist")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(tuesday).to_contain_text("can fly 17:00–18:00, 19:00–20:30", timeout=PATIENCE)
+    await expect(tuesday.locator('[data-kind="blocked"]')).to_contain_text(
+        "Not 18:00–19:00 · Dentist"
+    )
+    await page.get_by_role("button", name="Week after").click()
+    await expect(tuesday).to_contain_text("can fly 17:00–20:30")
+    await page.get_by_role("button", name="This week").click()
+
+    # The same hours again are refused as a whole; deleted, they are gone.
+    await page.get_by_role("button", name="Add weekly hours").click()
+    await dialog.get_by_label("Every week on").select_option("Tuesday")
+    await dialog.get_by_label("From").fill("1700")
+    await dialog.get_by_label("To").fill("20:30")
+    await dialog.get_by_role("button", name="Save").click()
+    said = dialog.locator(".fault:not(:empty), .form-fault:not(:empty)")
+    await expect(said).to_have_count(1, timeout=PATIENCE)
+    await page.keyboard.press("Escape")
+    await tuesday.locator('[data-kind="weekly"]').click()
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(page.locator("#toasts")).to_contain_text("Deleted", timeout=PATIENCE)
+    await expect(tuesday.locator('[data-kind="weekly"]')).to_have_count(0)
+    assert await sql.fetchval("SELECT count(*) FROM availability_patterns") == 0
+
+
+async def test_what_somebody_changed_meanwhile_is_not_overwritten(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await sql.execute("DELETE FROM availability_patterns")
+    await sql.execute("DELETE FROM availability_overrides")
+    await sql.execute(
+        """INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)
+           SELECT id, 3, '09:00', '12:00' FROM users WHERE email = $1""",
+        STUDENT,
+    )
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    page = visit.page
+    visit.refusals.add(412)
+    await page.locator(".chip").click()
+    # Another program changes it while the form is open.
+    await sql.execute("UPDATE availability_patterns SET end_time = '13:00'")
+    dialog = page.locator("dialog[open]")
+    await dialog.get_by_label("From").fill("08:00")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog.locator(".form-fault")).to_contain_text(
+        "changed this meanwhile", timeout=PATIENCE
+    )
+    assert await sql.fetchval("SELECT start_time::text FROM availability_patterns") == "09:00:00"
+    await expect(page.locator(".chip")).to_have_text("09:00–13:00", timeout=PATIENCE)

@@ -1,0 +1,80 @@
+"""Notifications at the page: told without taking the focus, read here and so read everywhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.async_api import expect
+from running import Hub
+from visiting import PATIENCE, STUDENT, Visit, Visitors
+
+
+async def _tell(sql: Any, title: str, message: str = "28 <b>knots</b>") -> str:
+    return str(
+        await sql.fetchval(
+            """INSERT INTO notifications (user_id, type, title, message)
+               SELECT id, 'WEATHER_ALERT', $2, $3 FROM users WHERE email = $1 RETURNING id::text""",
+            STUDENT,
+            title,
+            message,
+        )
+    )
+
+
+async def test_told_on_two_devices_and_read_on_one(hub: Hub, visitors: Visitors, sql: Any) -> None:
+    await sql.execute("UPDATE notifications SET read = true")
+    phone, desk = await visitors(), await visitors()
+    for visit in (phone, desk):
+        await visit.sign_in(hub.url, STUDENT)
+    link = phone.page.locator('.nav a[href="#/notifications"]')
+    await expect(link.locator(".badge")).to_be_hidden()
+    await phone.page.locator("#me").focus()
+
+    key = await _tell(sql, "Gusts at KSQL")
+    for visit in (phone, desk):
+        toast = visit.page.locator(".toast")
+        await expect(toast).to_contain_text("Gusts at KSQL", timeout=PATIENCE)
+        await expect(toast).to_contain_text("28 <b>knots</b>")
+        await expect(visit.page).to_have_title(re.compile(r"^\(1\) "))
+    # Said in a live region; the focus stays where it was.
+    assert await phone.page.evaluate("document.activeElement.id") == "me"
+    assert await phone.page.locator("#toasts").get_attribute("role") == "status"
+    await expect(link).to_have_accessible_name("Notifications 1 unread")
+
+    await link.click()
+    await expect(phone.page.locator(".page h1")).to_be_focused()
+    notice = phone.page.locator(f'[data-key="{key}"]')
+    await notice.get_by_role("button", name="Mark read").click()
+    for visit in (phone, desk):
+        await expect(visit.page.locator(".nav .badge:visible")).to_have_count(0, timeout=PATIENCE)
+    assert await sql.fetchval("SELECT read FROM notifications WHERE id = $1::text::uuid", key)
+
+    keys = [await _tell(sql, f"Ceiling {n}") for n in range(4)]
+    await desk.go("notifications")
+    await expect(desk.page.locator('.notice[data-read="no"]')).to_have_count(4, timeout=PATIENCE)
+    await desk.page.get_by_role("button", name="Mark all read").click()
+    await expect(phone.page.locator('.notice[data-read="no"]')).to_have_count(0, timeout=PATIENCE)
+    await expect(desk.page.locator("#toasts")).to_contain_text("4 notifications marked read")
+    left = await sql.fetchval(
+        "SELECT count(*) FROM notifications WHERE NOT read AND id = ANY ($1::text[]::uuid[])", keys
+    )
+    assert left == 0
+
+
+async def test_a_mark_that_is_refused_is_taken_back(hub: Hub, visit: Visit, sql: Any) -> None:
+    key = await _tell(sql, "Gusts at KSQL")
+    await visit.sign_in(hub.url, STUDENT, "#/notifications")
+    notice = visit.page.locator(f'[data-key="{key}"]')
+    await expect(notice).to_have_attribute("data-read", "no")
+    visit.refusals.add(404)
+
+    async def vanish(route: Any) -> None:
+        await route.continue_(url=f"{hub.url}/api/v1/notifications/{key[:-4]}0000/read")
+
+    await visit.page.route("**/read", vanish)
+    await notice.get_by_role("button", name="Mark read").click()
+    await expect(notice.locator(".form-fault")).to_contain_text(
+        "Not marked as read.", timeout=PATIENCE
+    )
+    await expect(notice).to_have_attribute("data-read", "no")
