@@ -93,10 +93,13 @@ test("in a new stream neither a ping nor a change counts before live", async () 
   // The view's name lives on in the hub; what is said to it now comes before what was missed.
   last().tell(WELCOME, change("v1", 400, [upsert("x")]));
   last().tell({ type: "ping", cursor: cursor(500), sent: 1, fresh_until: WELCOME.fresh_until });
+  await turn();
+  hub.watch("devices");
+  await on.clock.pass(1);
+  assert.deepEqual([streams.length, last().watches[0].cursor], [3, cursor(100)]);
   last().end();
   await on.clock.pass(1000);
-  assert.equal(streams.length, 3);
-  assert.equal(last().watches[0].cursor, cursor(100));
+  assert.deepEqual([streams.length, last().watches[0].cursor], [4, cursor(100)]);
   assert.deepEqual([...flights.rows.keys()], ["a"]);
 });
 

@@ -163,6 +163,11 @@ test("what a tab did not hear it asks for again", async () => {
 
 test("joining twice is joining once: no answer to the first is taken for one to the second", async () => {
   const { second, id } = await pair();
+  const post = second.channel.postMessage.bind(second.channel);
+  second.channel.postMessage = (told) => {
+    post(told);
+    if (told.joins) post(told);
+  };
   second.channel.mute = true;
   on.socket.tell(change("v1", 101, [upsert("b")]));
   await turn();
