@@ -17,7 +17,7 @@ from playwright.async_api import Page
 from resthouse import ID, Rest, opened
 from running import Client, Hub
 from streaming import Open
-from visiting import Visit, browser, visit  # noqa: F401  (fixtures)
+from visiting import PATIENCE, Visit, browser, visit  # noqa: F401  (fixtures)
 
 from hub.errors import Unauthenticated, Unavailable
 from hub.live import tickets as room
@@ -223,11 +223,16 @@ _OPEN = """async ([token, query]) => {
 }"""
 
 
+async def _until(page: Page, expression: str, given: Any = None) -> Any:
+    """What an expression gives once it gives something. (Playwright's own waiting needs ``eval``.)"""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while not (found := await page.evaluate(expression, given)):
+            await asyncio.sleep(0.05)
+    return found
+
+
 async def _heard(page: Page, type: str) -> Any:
-    await page.wait_for_function(
-        "type => heard.some((one) => one[0] === type)", arg=type, timeout=20_000
-    )
-    return await page.evaluate("type => heard.findLast((one) => one[0] === type)", type)
+    return await _until(page, "type => heard.findLast((one) => one[0] === type)", type)
 
 
 async def test_an_event_source_in_chromium(hub: Hub, visit: Visit) -> None:  # noqa: F811
@@ -257,7 +262,7 @@ async def test_an_event_source_in_chromium(hub: Hub, visit: Visit) -> None:  # n
     await sql.execute("UPDATE bookings SET status = 'CONFIRMED' WHERE id = $1", key)
     await sql.close()
     await hub.start()
-    await page.wait_for_function("source.readyState === EventSource.CLOSED", timeout=20_000)
+    await _until(page, "source.readyState === EventSource.CLOSED")
     # With another ticket it goes on where it was.
     await page.evaluate(_OPEN, [token, f"topic=bookings&status=AT_RISK&last_event_id={id}"])
     assert (await _heard(page, "live"))[2]["resumed"] is True
