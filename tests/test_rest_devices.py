@@ -193,6 +193,21 @@ async def test_made_up_credentials_cost_few_reads(door: Rest) -> None:
     assert ring.looks == looks + 1, "and a good one none, once it is known"
 
 
+async def test_it_is_known_though_somebody_guessed_before_it_was_paired(door: Rest) -> None:
+    """The look for a made-up credential finds a device without one; and it is out with the answer."""
+    told = (await door.ask(None, "POST", "/api/v1/pairings")).json
+    body = {"user_code": told["user_code"], "name": "Lobby"}
+    device = (await door.ask("admin", "POST", PATH, body)).json
+    door.tokens["guess"] = "hubd_" + "x" * 43
+    assert (await door.ask("guess", "GET", f"{PATH}/me")).status == 401
+    claimed = {"device_code": told["device_code"]}
+    got = await door.ask(None, "POST", "/api/v1/pairings/claim", claimed)
+    door.tokens["kiosk"] = got.json["token"]
+    assert (await door.ask("kiosk", "GET", f"{PATH}/me")).status == 200
+    await door.ask("admin", "DELETE", f"{PATH}/{device['id']}")
+    assert (await door.ask("kiosk", "GET", f"{PATH}/me")).code == "unknown-device"
+
+
 async def test_its_credential_and_its_id_are_final(door: Rest) -> None:
     id = await door.device()
     for column in (
