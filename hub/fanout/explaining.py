@@ -8,7 +8,6 @@ watch is judged by its own view, as it stands at this node's cursor, so what is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -18,18 +17,16 @@ import orjson
 from hub.db.pool import reading
 from hub.db.queries import text
 from hub.errors import Fault, Invalid, Unavailable
-from hub.fanout.views import View
+from hub.fanout.watched import About, Following, seen, session
 from hub.rules.access import At, Everyone, Principal, audience
-from hub.rules.cursor import Cursor, Snapshot, covers, parse, parse_cursor, visible
+from hub.rules.cursor import Cursor, Snapshot, parse
 from hub.rules.event import Columns
 from hub.rules.topics import TOPICS, Topic
-from hub.rules.window import Day
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
 
-#: The topics that show a booking, and the one that a user, and a device, is asked about first.
-SHOWING = ("bookings", "board", "reschedule")
+#: The topic that a user, and a device, is asked about first.
 _FIRST = {"user": "bookings", "device": "board"}
 #: How long to wait until this node has seen what the database has, seconds.
 _PATIENCE = 1.0
@@ -76,26 +73,6 @@ class People(Protocol):
         """The user or the device of that id, as of the feed's cursor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """One open watch. ``since``: at which cursor it became live."""
-
-    id: str
-    view: View
-    is_live: bool
-    since: Cursor | None
-
-
-@dataclass(frozen=True, slots=True)
-class Following:
-    """An open session, as far as it matters here. ``behind``: where it was left, if it is not live."""
-
-    shown: dict[str, Any]
-    behind: Cursor | None
-    caught_up: Cursor | None
-    watches: tuple[Watched, ...]
-
-
 class Sessions(Protocol):
     """The sessions of this node."""
 
@@ -130,9 +107,10 @@ async def explain(
     if who is None:
         raise Invalid(f"There is no such {kind}.", faults=[Fault(f"?{kind}", "is unknown here")])
     rows = {"bookings": found.row, "board": found.row, "reschedule": found.rescheduling}
-    topics = [_topic(who, TOPICS[name], rows[name], found.exists) for name in SHOWING]
+    topics = [_topic(who, TOPICS[name], rows[name], found.exists) for name in rows]
     first = next(one for one in topics if one["topic"] == _FIRST[kind])
     cursor = _cursor(feed)
+    about = About(booking, found.exists, found.xid)
     told = {
         "booking": {
             "id": booking,
@@ -152,10 +130,10 @@ async def explain(
             "cursor": str(cursor) if cursor is not None else None,
             "healthy": feed.healthy,
             "why": feed.why or None,
-            "has_last_event": _seen(found.xid, cursor),
+            "has_last_event": seen(found.xid, cursor),
         },
         "sessions": [
-            _session(one, cursor, rows, found) for one in sessions.following(who.id)
+            session(one, cursor, rows, about) for one in sessions.following(who.id)
         ],
     }  # fmt: skip
     return told, found.snapshot
@@ -219,73 +197,3 @@ def _cursor(feed: Feed) -> Cursor | None:
     with suppress(Unavailable):
         return feed.cursor
     return None
-
-
-def _seen(xid: int | None, cursor: Cursor | None) -> bool | None:
-    return None if xid is None or cursor is None else visible(xid, cursor.snapshot)
-
-
-def _session(
-    one: Following, cursor: Cursor | None, rows: dict[str, Columns | None], found: _Found
-) -> dict[str, Any]:
-    watches = [
-        _watch(watch, one.behind or cursor, rows[watch.view.topic.name], found)
-        for watch in one.watches
-        if watch.view.topic.name in SHOWING
-    ]
-    caught_up = str(one.caught_up) if one.caught_up is not None else None
-    return {**one.shown, "caught_up": caught_up, "watches": watches}
-
-
-def _watch(watch: Watched, until: Cursor | None, row: Columns | None, found: _Found) -> Any:
-    view = watch.view
-    matches = found.exists and row is not None and view.matches(row)
-    good = until if watch.is_live else None
-    return {
-        "id": watch.id,
-        "topic": view.topic.name,
-        "filter": _filter(view),
-        "live": watch.is_live,
-        "matches": matches,
-        "excluded_by": [] if row is None or matches else list(_excluding(view, row)),
-        "good_until": str(good) if good is not None else None,
-        "has_last_event": _seen(found.xid, good),
-        "last_change": _last_change(watch, good, found.row["id"]),
-    }
-
-
-def _excluding(view: View, row: Columns) -> Iterable[str]:
-    """The members of a view's filter that a row fails, each alone."""
-    window = view.window
-    members = type(window).model_fields
-    given = [name for name in members if getattr(window, name) is not None]
-    for name in given:
-        alone = window.model_copy(update=dict.fromkeys(other for other in given if other != name))
-        if not alone.matches(row):
-            yield members[name].alias or name
-
-
-def _filter(view: View) -> dict[str, Any]:
-    """The filter as a client writes it."""
-    found = {}
-    for name, field in type(view.within).model_fields.items():
-        value = getattr(view.within, name)
-        if isinstance(value, Day):
-            found[field.alias or name] = str(value)
-        elif value is not None:
-            found[field.alias or name] = value
-    return found
-
-
-def _last_change(watch: Watched, good: Cursor | None, booking: str) -> dict[str, Any] | None:
-    """The view's last change, if this watch was there for it and has been told it."""
-    told, since = watch.view.told, watch.since
-    if told is None or good is None or since is None:
-        return None
-    at = parse_cursor(told[0])
-    was_there = at.epoch == since.epoch == good.epoch and at.snapshot != since.snapshot
-    if not (was_there and covers(since.snapshot, at.snapshot)):
-        return None
-    if not covers(at.snapshot, good.snapshot):
-        return None
-    return {"cursor": told[0], "rows": len(told[1]), "had_booking": booking in told[1]}

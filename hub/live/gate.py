@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from hub.db.pool import reading
 from hub.fanout.delivery import Delivery
-from hub.fanout.explaining import Following
 from hub.fanout.pictures import Pictures
 from hub.fanout.views import Views
+from hub.fanout.watched import Following
 from hub.feed import Feed
 from hub.identity.api_keys import Keyring
 from hub.identity.devices import Devices

@@ -9,7 +9,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from hub.fanout.explaining import Following, Watched
+from hub.fanout.watched import Following, Watched
 from hub.rules import wire
 
 if TYPE_CHECKING:

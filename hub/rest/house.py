@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hub.fanout.explaining import Following
+from hub.fanout.watched import Following
 from hub.identity.issuer import Issuer
 from hub.identity.tokens import Claims
 from hub.model import Role

@@ -11,7 +11,8 @@ from hub.rules.status import MOVES
 
 ABOUT = """\
 A flight school's schedule, and how programs change it. What is committed here, or by any other program,
-reaches everybody entitled to see it over the WebSocket `/api/v1/ws` (subprotocol `hub.v1`).
+reaches everybody entitled to see it over the WebSocket `/api/v1/ws` (subprotocol `hub.v1`), which
+`/api/v1/asyncapi.json` describes.
 
 **Signing in.** Send `Authorization: Bearer` and a person's JWT, an integration's key, or a kiosk's
 credential. The role is that of the person's row as it is now; a key is good for its scopes.
