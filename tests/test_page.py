@@ -171,3 +171,53 @@ async def test_a_lost_right_ends_it_with_the_reason(hub: Hub, visit: Visit, sql:
 async def test_without_a_development_issuer_it_says_where_to_sign_in() -> None:
     told = Shelf.of(STATIC, development_sign_in=False).files["index.html"].plain.decode()
     assert 'name="hub:sign-in" content="provider"' in told
+
+
+async def test_a_flight_is_changed_and_a_refusal_is_said_at_its_field(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, at="date_trunc('hour', now()) + interval '30 minutes'")
+    other = await book(
+        sql, STUDENT, "maya.lindqvist@example.com", at="date_trunc('hour', now())", tail="N2PAGE"
+    )
+    await visit.sign_in(hub.url, INSTRUCTOR, "#/day")
+    page = visit.page
+    visit.refusals |= {409, 412}
+    await expect(visit.flight(other)).to_have_count(0)
+
+    async def change(tail: str) -> None:
+        await visit.flight(key).locator("button").click()
+        await page.get_by_role("button", name="Change this flight").click()
+        await page.get_by_label("Aircraft", exact=True).fill(tail)
+        await page.get_by_role("button", name="Save").click()
+
+    # Taken by a flight of others: as it was, and said at the aircraft.
+    await change("n2page")
+    tail = page.get_by_label("Aircraft", exact=True)
+    await expect(tail).to_have_attribute("aria-invalid", "true", timeout=PATIENCE)
+    await expect(page.locator('[data-field="aircraft_id"]')).to_contain_text("is taken from")
+    await expect(visit.flight(key)).to_contain_text("Wei Chen")
+    assert (
+        await sql.fetchval("SELECT aircraft_id FROM bookings WHERE id = $1::text::uuid", key)
+        == "N1PAGE"
+    )
+    await tail.fill("N3PAGE")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator('[data-lane="N3PAGE"]')).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("dialog[open]")).to_have_count(0, timeout=PATIENCE)
+    assert (
+        await sql.fetchval("SELECT aircraft_id FROM bookings WHERE id = $1::text::uuid", key)
+        == "N3PAGE"
+    )
+
+    # Changed by somebody else while the form is open: not overwritten.
+    await visit.flight(key).locator("button").click()
+    async with page.expect_response(f"**/api/v1/bookings/{key}"):
+        await page.get_by_role("button", name="Change this flight").click()
+    await sql.execute("UPDATE bookings SET duration_minutes = 75 WHERE id = $1::text::uuid", key)
+    await page.get_by_label("Minutes").fill("45")
+    await page.get_by_role("button", name="Save").click()
+    fault = page.locator("dialog[open] .form-fault")
+    await expect(fault).to_contain_text("changed this meanwhile", timeout=PATIENCE)
+    length = "SELECT duration_minutes FROM bookings WHERE id = $1::text::uuid"
+    assert await sql.fetchval(length, key) == 75

@@ -110,6 +110,7 @@ export class Agenda {
     const parts = item.parts;
     item.flightKey = flight.key;
     setAttribute(item, "data-key", flight.key);
+    setAttribute(item, "data-pending", row.pending ? "yes" : null);
     setAttribute(parts.button, "data-status", row.status);
     setAttribute(parts.button, "data-when", flight.end <= now ? "past" : inTheAir(flight, now) ? "out" : "ahead");
     setAttribute(parts.pill, "data-status", row.status);

@@ -165,6 +165,7 @@ export class Board {
     item.style.setProperty("--long", (right - left).toFixed(5));
     item.style.setProperty("--row", flight.lane);
     setAttribute(item, "data-key", flight.key);
+    setAttribute(item, "data-pending", row.pending ? "yes" : null);
     setAttribute(button, "data-status", row.status);
     setAttribute(button, "data-when", flight.end <= now ? "past" : inTheAir(flight, now) ? "out" : "ahead");
     setIcon(sign, STATUS[row.status].icon);

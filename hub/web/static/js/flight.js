@@ -7,7 +7,9 @@ import { SAY, STATUS, TRAINING, clock, date, duration, shortDate, tail, weekday,
 const MARGIN = 12;
 
 export class FlightCard {
-  constructor(root) {
+  /** `onedit(row)` is asked for when somebody who may wants to change it. */
+  constructor(root, ctx, onedit) {
+    this._role = ctx.me.role;
     const card = h("div", { class: "card-pop flight-card", popover: true, tabindex: "-1", role: "dialog", "aria-label": SAY.flight });
     this._card = card;
     root.append(card);
@@ -23,6 +25,12 @@ export class FlightCard {
     this._facts = new Map(
       ["Aircraft", "Student", "Instructor", "Duration", "Training", "Last change"].map((name) => [name, h("dd")]),
     );
+    this._edit = h("button", { type: "button", class: "button card-answer", "data-edit": true }, icon("edit"), SAY.editIt);
+    this._edit.addEventListener("click", () => {
+      const row = this._row;
+      card.hidePopover();
+      onedit(row);
+    });
     this._answer = h("a", { class: "button is-first card-answer" }, icon("rescheduling"), h("span"));
     const facts = h("dl", {}, [...this._facts].flatMap(([name, value]) => h("div", {}, h("dt", {}, name), value)));
     const close = h("button", { type: "button", class: "step", onclick: () => card.hidePopover() }, icon("close"), h("span", { class: "unseen" }, "Close"));
@@ -33,6 +41,7 @@ export class FlightCard {
       this._note,
       facts,
       this._answer,
+      this._edit,
     );
     card.addEventListener("toggle", (event) => {
       if (event.newState === "closed") this.key = null;
@@ -74,6 +83,8 @@ export class FlightCard {
     const moved = row.rescheduled_to_datetime && Date.parse(row.rescheduled_to_datetime);
     this._note.hidden = !moved && !row.original_booking_id;
     setText(this._note, moved ? `Moved to ${shortDate(moved)}, ${clock(moved)}.` : "Takes the place of an earlier flight.");
+    this._row = row;
+    this._edit.hidden = this._role === "STUDENT" || row.status === "CANCELLED" || row.status === "COMPLETED";
     this._answer.hidden = row.status !== "RESCHEDULING";
     setAttribute(this._answer, "href", `#/reschedule/${row.id}`);
     setText(this._answer.lastElementChild, SAY.newTimes);

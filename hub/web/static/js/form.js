@@ -11,9 +11,12 @@
  */
 import { Problem } from "./api.js";
 import { h, setAttribute, setText } from "./dom.js";
-import { SAY } from "./words.js";
+import { SAY, clock, shortDate } from "./words.js";
 
 let count = 0;
+
+/** Moments in what the hub says are told by the reader's clock. */
+const MOMENT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 
 /** One field: `name` is the member of the body (its pointer without the slash), `input` its control. */
 export function field(name, label, input, { hint = "", read = (one) => one.value } = {}) {
@@ -86,9 +89,10 @@ export class Form {
   refuse(error) {
     const rest = [];
     let first = null;
-    for (const { pointer = "", detail } of error instanceof Problem ? error.errors : []) {
+    for (const { pointer = "", detail: told } of error instanceof Problem ? error.errors : []) {
+      const detail = told.replace(MOMENT, (at) => `${shortDate(Date.parse(at))}, ${clock(Date.parse(at))}`);
       const one = this.fields.find((field) => pointer === `/${field.name}` || pointer.startsWith(`/${field.name}/`));
-      if (!one) rest.push(detail);
+      if (!one) rest.push(`${SAY.member(pointer.slice(1))} ${detail}.`);
       else {
         one.fault(SAY.fault(detail));
         first ??= one;

@@ -23,6 +23,7 @@ export class Picture {
     this._key = JSON.stringify([ctx.me.id ?? ctx.me.email, topic, filter]);
     this._closed = new AbortController();
     this.rows = new Map();
+    this._hoped = new Map();
     this.whole = false;
     /** Why there is nothing to show: the hub's refusal, or null. */
     this.error = null;
@@ -39,6 +40,18 @@ export class Picture {
       if (held.size > HELD) held.delete(held.keys().next().value);
     }
     this._watch.close();
+  }
+
+  /** The rows, and over them what is hoped to be so soon. */
+  get shown() {
+    return this._hoped.size === 0 ? this.rows : new Map([...this.rows, ...this._hoped]);
+  }
+
+  /** Show `row` in place of the one with that key until `null` takes it back. */
+  hope(key, row) {
+    if (row === null) this._hoped.delete(key);
+    else this._hoped.set(key, row);
+    this._onchange(null);
   }
 
   async _begin(path) {

@@ -45,13 +45,13 @@ const el = (id) => document.getElementById(id);
 const FLIES = ["STUDENT", "INSTRUCTOR"];
 const SETTLE = 10_000; // ms
 
-/** The pages by name: the menu's icon (none: not in the menu), who has it, and its module. */
+/** The pages by name: the menu's icon (none: not in the menu), who has it, its module and its own style sheet. */
 const PAGES = {
   day: { sign: "board", load: () => day },
   mine: { sign: "plane", roles: FLIES, load: () => mine },
-  availability: { sign: "week", roles: FLIES, load: () => import("./pages/availability.js") },
+  availability: { sign: "week", roles: FLIES, sheet: "css/answer.css", load: () => import("./pages/availability.js") },
   notifications: { sign: "bell", load: () => import("./pages/notifications.js") },
-  reschedule: { load: () => import("./pages/reschedule.js") },
+  reschedule: { sheet: "css/answer.css", load: () => import("./pages/reschedule.js") },
   admin: { sign: "tower", roles: ["ADMIN"], load: () => import("./pages/admin.js") },
 };
 
@@ -165,7 +165,7 @@ export class Shell {
     try {
       if (!page || (page.roles && !page.roles.includes(this.me.role))) this._nowhere(root);
       else {
-        const module = await page.load();
+        const [module] = await Promise.all([page.load(), page.sheet && style(page.sheet)]);
         if (signal.aborted) return;
         const ctx = { ...this.ctx, params, signal, watch: (...what) => this._watch(signal, ...what) };
         const made = await module.mount(root, ctx);

@@ -27,7 +27,7 @@ class Day {
     this.ctx = ctx;
     this.changes = new Map();
     this.last = new Map();
-    this.card = new FlightCard(root);
+    this.card = new FlightCard(root, ctx, (row) => this.edit(row));
     this.story = new Story();
     this.away = new Away(ctx, () => this.draw());
     const onopen = (key, anchor) => this.open(key, anchor);
@@ -114,7 +114,7 @@ class Day {
       from: new Date(this.from).toISOString(),
       to: new Date(midnight(this.from, 1)).toISOString(),
     };
-    const picture = { rows: new Map(), whole: false, error: null, asked: performance.now(), close() {} };
+    const picture = { rows: new Map(), shown: new Map(), whole: false, error: null, asked: performance.now(), close() {} };
     this.picture = picture;
     const onchange = (change) => this.watched === key && this.took(change);
     this.picture = new Picture(this.ctx, { topic: "bookings", path: "/bookings", filter, onchange });
@@ -142,6 +142,12 @@ class Day {
   open(key, anchor) {
     const row = this.picture.rows.get(key);
     if (row) this.card.open(key, row, anchor);
+  }
+
+  async edit(row) {
+    const { picture } = this;
+    const { edit } = await import("../flight-edit.js");
+    edit(this.ctx, row, (hoped) => picture.hope(row.id, hoped));
   }
 
   shape(name) {
@@ -175,7 +181,7 @@ class Day {
     const to = midnight(from, 1);
     const today = now >= from && now < to;
     this._head(now, today);
-    const flights = flightsOf(picture.rows);
+    const flights = flightsOf(picture.shown);
     renderTally(this.tally, flights);
     renderNext(this.next, flights, now, today);
     const { shown } = this;

@@ -21,7 +21,7 @@ class Mine {
     this.ctx = ctx;
     this.changes = new Map();
     this.last = new Map();
-    this.card = new FlightCard(root);
+    this.card = new FlightCard(root, ctx, (row) => this.edit(row));
     this.answers = h("ul", { class: "answers", "aria-label": SAY.waiting });
     this.next = h("section", { class: "hero", "aria-labelledby": "hero-name", hidden: true });
     this.place = h("div", { class: "mine-list" });
@@ -31,7 +31,7 @@ class Mine {
     this._hero();
     ctx.title(PAGE.mine);
     const from = new Date(midnight(ctx.clock.now())).toISOString();
-    this.picture = { rows: new Map(), whole: false, error: null, asked: performance.now(), close() {} };
+    this.picture = { rows: new Map(), shown: new Map(), whole: false, error: null, asked: performance.now(), close() {} };
     this.picture = new Picture(ctx, { topic: "bookings", path: "/bookings", filter: { from }, onchange: (change) => this.took(change) });
     const undo = ctx.reschedule.on("change", () => this.draw());
     ctx.signal.addEventListener("abort", undo, { once: true });
@@ -72,7 +72,7 @@ class Mine {
   render() {
     const { ctx, picture } = this;
     const now = ctx.clock.now();
-    const flights = flightsOf(picture.rows);
+    const flights = flightsOf(picture.shown);
     const ahead = flights.filter((one) => one.end > now);
     this.flight = ahead.find((one) => LIVE.has(one.row.status)) ?? null;
     this._answers();
@@ -205,6 +205,7 @@ class Mine {
     const { parts } = item;
     item.flightKey = key;
     setAttribute(item, "data-key", key);
+    setAttribute(item, "data-pending", row.pending ? "yes" : null);
     setAttribute(parts.button, "data-status", row.status);
     setAttribute(parts.button, "data-when", end <= now ? "past" : inTheAir(flight, now) ? "out" : "ahead");
     setAttribute(parts.pill, "data-status", row.status);
@@ -217,6 +218,11 @@ class Mine {
     setText(parts.word, STATUS[row.status].word);
     const change = this.changes.get(key);
     if (change) flash(parts.button, change);
+  }
+
+  async edit(row) {
+    const { edit } = await import("../flight-edit.js");
+    edit(this.ctx, row, (hoped) => this.picture.hope(row.id, hoped));
   }
 
   open(key, anchor) {
