@@ -188,7 +188,7 @@ async def test_a_picture_just_read_is_shown_again_unless_it_must_have_seen_more(
         await pictures.read(views.join(BOOKINGS, Everyone(), BookingFilter(status="COMPLETED")))
         await pictures.read(
             views.join(
-                BOOKINGS, Everyone(), read_filter(BOOKINGS, {"from": f"20{n}0-01-01T00:00Z"})
+                BOOKINGS, Everyone(), read_filter(BOOKINGS, {"from": f"20{n}0-01-01T00:00:00Z"})
             )
         )
     assert pictures._size <= second.size * 3

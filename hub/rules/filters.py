@@ -6,9 +6,8 @@ moments that means. Invariant: filters that mean the same are equal, so they are
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Self
 from uuid import UUID
@@ -27,45 +26,28 @@ from pydantic import (
 
 from hub.model import BookingStatus
 from hub.rules.event import Columns
+from hub.rules.moments import rfc3339
 from hub.rules.rows import moment
 from hub.rules.window import PATTERN, Day, day
 
 #: When a day begins, by the school's clock.
 Midnight = Callable[[Day], datetime]
 
-#: What a moment begins with; a bare number would be taken for unix seconds.
-_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
-_NOT = "is not an RFC 3339 time such as 2030-01-31T15:00:00Z, nor a day such as today or today+7"
-
 
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _read(given: object) -> object:
+def _read(given: object) -> datetime | Day:
     if not isinstance(given, str):
-        raise ValueError(_NOT)
-    if (word := day(given)) is not None:
-        return word
-    if _DATE.match(given) is None:
-        raise ValueError(_NOT)
-    return given
-
-
-def _utc(given: datetime | Day) -> datetime | Day:
-    if isinstance(given, Day):
-        return given
-    try:
-        return given.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("out of range") from None
+        raise ValueError("is no text such as 2030-01-31T15:00:00Z or today+7")
+    return day(given) or rfc3339(given)
 
 
 #: A moment with an offset, held in UTC so that equal moments make equal filters; or a day that slides.
 Bound = Annotated[
     Day | AwareDatetime,
     BeforeValidator(_read),
-    AfterValidator(_utc),
     WithJsonSchema(
         {
             "anyOf": [
