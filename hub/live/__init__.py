@@ -2,8 +2,11 @@
 
 ``door`` judges the upgrade and takes the socket over from aiohttp, ``socket`` carries its bytes;
 ``stream`` carries the same session over server-sent events, and ``tickets`` let browsers open it;
-``session`` speaks the protocol, ``watching`` brings one watch from its start to live, ``wheel``
-keeps time for all of them. No SQL text, and nothing here writes a row.
+``session`` speaks the protocol and ``follower``, its other half, keeps up with the feed: machines
+without I/O, whose commands ``errands`` runs. ``watching`` brings one watch from its start to live,
+``news`` says what was missed, ``pacer`` spaces what kiosks are told, ``turns`` lets nobody's asking keep
+others waiting, ``wheel`` keeps time for all. Every limit stands in ``closing``. No SQL text, and
+nothing here writes a row.
 """
 
 from aiohttp import web
