@@ -15,8 +15,8 @@ import pytest
 from resthouse import Rest, Said, at, draft, opened
 
 from hub.rest import codings
-from hub.rest.asked import MAX_BODY
 from hub.rest.address import whence
+from hub.rest.asked import MAX_BODY
 from hub.rest.limits import Buckets, Left
 
 PATH, ME = "/api/v1/bookings", "/api/v1/me"
