@@ -118,6 +118,8 @@ class Pictures:
         return await asyncio.shield(waiting)
 
     def _keep(self, name: _Name, picture: Picture) -> None:
+        if isinstance(name[1], Person):
+            return  # one's own: hardly anybody else's, and there are thousands of them
         self._forget(name)
         self._kept[name] = picture
         self._size += picture.size
@@ -147,6 +149,10 @@ class Pictures:
                     wanted: waiting.pop(wanted)
                     for wanted in list(waiting)[: TOGETHER if own else FEW]
                 }
+                for gone in [wanted for wanted in asked if not wanted[0].members]:
+                    asked.pop(gone).cancel()  # nobody is there to see it any more
+                if not asked:
+                    continue
                 try:
                     await self._read(topic, asked)
                 except Exception as wrong:
