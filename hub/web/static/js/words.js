@@ -223,7 +223,7 @@ export const SAY = {
   over: "Over",
   waiting: "Waiting for your choice",
   pickTime: "Choose a new time",
-  flightOf: (when, whom) => `${when} with ${whom}`,
+  flightOf: (when, whom) => (whom ? `${when} with ${whom}` : when),
   details: "Details",
   nextFlight: "Next flight",
   flyingNow: "Flying now",

@@ -110,7 +110,9 @@ class Mine {
       return Object.assign(item, { parts: { left, when } });
     }, (item, row) => {
       const at = Date.parse(row.scheduled_datetime);
-      const other = ctx.me.role === "STUDENT" ? row.instructor_name : row.student_name;
+      // The topic names nobody; the flight itself, once it is read, does.
+      const flight = this.picture.rows.get(row.id);
+      const other = ctx.me.role === "STUDENT" ? flight?.instructor_name : flight?.student_name;
       setText(item.parts.when, SAY.flightOf(`${weekday(at)} ${clock(at)}`, other));
       item.deadline = Date.parse(row.deadline);
       this._left(item);

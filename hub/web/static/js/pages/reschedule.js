@@ -196,7 +196,8 @@ class Reschedule {
     if (!row) return;
     const at = Date.parse(row.scheduled_datetime);
     const { role } = this.ctx.me;
-    const whom = role === "STUDENT" ? row.instructor_name : role === "INSTRUCTOR" ? row.student_name : `${row.student_name} and ${row.instructor_name}`;
+    const flight = this.booking ?? {};
+    const whom = role === "STUDENT" ? flight.instructor_name : role === "INSTRUCTOR" ? flight.student_name : [flight.student_name, flight.instructor_name].filter(Boolean).join(" and ");
     const way = this.booking ? `${route(this.booking)}, ${tail(this.booking)}, ` : "";
     setText(this.what, SAY.was(`${way}${SAY.flightOf(`${weekday(at)}, ${date(at)}, ${clock(at)} ${zone(at)} (${zulu(at)})`, whom)}`));
   }
@@ -205,8 +206,7 @@ class Reschedule {
   _others() {
     const { role } = this.ctx.me;
     const said = this.open ? { student: this.open.student_submitted, instructor: this.open.instructor_submitted } : this.told.submitted;
-    const row = this.booking ?? this.open;
-    const name = (who) => row?.[`${who}_name`] ?? SAY.the(who);
+    const name = (who) => this.booking?.[`${who}_name`] ?? SAY.the(who);
     const whom = role === "STUDENT" ? ["instructor"] : role === "INSTRUCTOR" ? ["student"] : ["student", "instructor"];
     setText(this.other.lastElementChild, whom.map((who) => SAY.answered(name(who), said[who])).join(" "));
     const all = whom.every((who) => said[who]);
