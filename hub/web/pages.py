@@ -20,12 +20,15 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
+from hub.settings import Settings
 from hub.web.preload import links
 from hub.web.slim import slim
 
 STATIC = Path(__file__).parent / "static"
 #: Each page's address, and its file.
 PAGES = {"/": "index.html", "/kiosk": "kiosk/index.html", "/api/v1/docs": "docs/index.html"}
+#: Keeps the kiosk's page while the hub is away; at the root, since it may serve nothing above itself.
+WORKER = ("/kiosk-worker.js", "kiosk/worker.js")
 #: The browser client's folder, and where programs of others find it.
 CLIENT = "client"
 
@@ -38,6 +41,8 @@ _TYPES = {
     ".webmanifest": "application/manifest+json; charset=utf-8",
     ".ts": "text/plain; charset=utf-8",
     ".png": "image/png",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain; charset=utf-8",
 }
 
 #: `connect-src 'self'` covers the page's own ws:// or wss:// (CSP 3), so no other scheme is named.
@@ -57,6 +62,9 @@ _POLICY = "; ".join(
     )
 )
 
+#: A worker can only be named through a policy of trusted types: the kiosk has one, for its own.
+_KIOSK_POLICY = _POLICY.replace("trusted-types 'none'", "trusted-types kiosk")
+
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -64,7 +72,6 @@ _HEADERS = {
 }
 #: For what a browser may show by itself. On each script they would only be weight.
 _DOCUMENT = {
-    "Content-Security-Policy": _POLICY,
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -76,10 +83,13 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class House(Protocol):
-    """What the pages ask of the house: whether the hub is its own issuer (development only)."""
+    """What the pages ask of the house: whether the hub is its own issuer (development only), and
+    its settings, for the school's clock."""
 
     @property
     def issuer(self) -> object | None: ...
+    @property
+    def settings(self) -> Settings: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +101,14 @@ class Asset:
     plain_tag: str
     packed: bytes
     packed_tag: str
+    policy: str
 
     @classmethod
     def of(cls, name: str, content: bytes) -> Asset:
         digest = hashlib.sha256(content).hexdigest()[:24]
         packed = gzip.compress(content, 9, mtime=0)
-        return cls(_TYPES[Path(name).suffix], content, digest, packed, f"{digest}-gz")
+        policy = _KIOSK_POLICY if name == PAGES["/kiosk"] else _POLICY
+        return cls(_TYPES[Path(name).suffix], content, digest, packed, f"{digest}-gz", policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +124,13 @@ class Shelf:
     client: dict[str, Asset]
 
     @classmethod
-    def of(cls, root: Path, *, development_sign_in: bool) -> Shelf:
+    def of(cls, root: Path, *, development_sign_in: bool, zone: str = "UTC") -> Shelf:
         """Read every file under ``root``.
 
         Pages learn here where their files lie (``{{static}}``), which modules to fetch along with
-        the first (``{{preload MODULE}}``), the release (``{{release}}``) and how people sign in
-        (``{{sign-in}}``), so that none of it need be probed for. Raises KeyError for a file whose
-        type is not one of ours: nothing is served by accident.
+        the first (``{{preload MODULE}}``), the release (``{{release}}``), how people sign in
+        (``{{sign-in}}``) and the school's clock (``{{zone}}``), so that none of it need be probed
+        for. Raises KeyError for a file whose type is not one of ours: nothing is served by accident.
         """
         paths = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
         found = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
@@ -130,6 +142,7 @@ class Shelf:
             "{{static}}": f"/static/{release}",
             "{{release}}": release,
             "{{sign-in}}": "development" if development_sign_in else "provider",
+            "{{zone}}": zone,
         }
         files = {}
         for name, written in found.items():
@@ -155,7 +168,7 @@ def respond(request: web.Request, asset: Asset, keep: str = _ASK_AGAIN) -> web.R
     tag = asset.packed_tag if packed else asset.plain_tag
     headers = {**_HEADERS, "Cache-Control": keep, "ETag": f'"{tag}"'}
     if asset.content_type.startswith(_SHOWN):
-        headers |= _DOCUMENT
+        headers |= _DOCUMENT | {"Content-Security-Policy": asset.policy}
     held = request.if_none_match or ()
     if any(one.value in (tag, "*") for one in held):
         return web.Response(status=304, headers=headers)
@@ -171,7 +184,8 @@ def setup(app: web.Application, house: House) -> None:
     Every file is read here, once: a request touches neither the disk nor the database, and a page
     still loads (to say honestly what is wrong) while PostgreSQL is away.
     """
-    shelf = Shelf.of(STATIC, development_sign_in=house.issuer is not None)
+    zone = house.settings.timezone
+    shelf = Shelf.of(STATIC, development_sign_in=house.issuer is not None, zone=zone)
 
     def page(asset: Asset) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(request: web.Request) -> web.Response:
@@ -197,5 +211,6 @@ def setup(app: web.Application, house: House) -> None:
         if name in shelf.files:
             app.router.add_get(path, page(shelf.files[name]))
     app.router.add_get("/boot.js", page(shelf.files["boot.js"]))
+    app.router.add_get(WORKER[0], page(shelf.files[WORKER[1]]))
     app.router.add_get("/static/{release}/{path:.+}", static)
     app.router.add_get("/client/{path:.+}", client)

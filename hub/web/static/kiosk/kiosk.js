@@ -1,0 +1,115 @@
+/**
+ * The kiosk put together: pair, then show the board until revoked, then pair again; for months.
+ *
+ * Invariants: an order is obeyed once, also across a reload; a credential is given up only when two
+ * doors of the hub refuse it; nothing is asked of the hub in a loop that has no pause.
+ */
+import { HubClient } from "../client/hub.js";
+import { Board } from "./screen.js";
+import { Frame } from "./frame.js";
+import { Reloading } from "./reloading.js";
+import { Time } from "./time.js";
+import { forget, keep, recall } from "./memory.js";
+import { hang } from "./wall.js";
+import { Showing } from "./showing.js";
+import { pair } from "./pairing.js";
+import { stay } from "./staying.js";
+
+const TODAY = { from: "today", to: "tomorrow" };
+const PATIENCE = 8_000; // ms for the first picture
+const AGAIN = 60_000; // after a verdict that was none of ours
+const RECENT = 60_000; // an order to show itself that is older than this is of yesterday
+
+dispatchEvent(new Event("hub:started"));
+const time = new Time();
+time.offset = recall("board")?.offset ?? 0;
+const frame = new Frame(time);
+const board = new Board(time);
+const reloading = new Reloading(time);
+hang(time, document.getElementById("stage"));
+time.start();
+stay();
+
+for (;;) {
+  const held = recall("token");
+  if (held) await run(held);
+  else {
+    const { token } = await pair((told) => frame.pairing(told));
+    keep("token", token);
+    frame.paired();
+  }
+}
+
+/** Show the board; resolves when the credential is good no more, and is forgotten. */
+async function run(token) {
+  const kept = recall("board");
+  frame.stage("board");
+  frame.name(kept?.name, kept?.airport);
+  const showing = new Showing({ time, board, frame }, kept);
+  const start = await firstPicture(token);
+  const client = new HubClient({ getToken: () => token, shared: false });
+  const watch = client.watch("board", TODAY, start);
+  const self = client.watch("devices");
+  showing.follow(client, watch, self);
+  let met = false;
+  client.on("welcome", () => {
+    if (met) reloading.suspect();
+    met = true;
+  });
+  const obey = () => showing.device && obeyed(showing.device, client);
+  self.on("change", obey);
+  client.on("welcome", obey);
+  client.connect();
+  await new Promise((revoked) => {
+    client.on("stopped", async ({ code }) => {
+      if ((code === 4001 || code === 4003) && (await isRefused(token))) revoked();
+      else setTimeout(() => client.connect(), AGAIN * (0.5 + Math.random() / 2));
+    });
+  });
+  showing.end();
+  client.close();
+  forget();
+}
+
+/** Today's rows and their cursor by one read; {} where it fails, and the watch brings them. */
+async function firstPicture(token) {
+  try {
+    const answer = await ask(`/api/v1/board?${new URLSearchParams(TODAY)}`, token);
+    const cursor = answer.headers.get("Hub-Cursor");
+    if (!answer.ok || !cursor) return {};
+    const { items, next } = await answer.json();
+    return next === null ? { cursor, rows: items } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Said twice, by two doors: only then is the credential given up. */
+async function isRefused(token) {
+  try {
+    const { status } = await ask("/api/v1/devices/me", token);
+    return status === 401;
+  } catch {
+    return false;
+  }
+}
+
+const ask = (path, token) =>
+  fetch(path, {
+    headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
+    cache: "no-store",
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+
+/** What an admin asked of this very screen. */
+function obeyed(device, client) {
+  const before = recall("obeyed") ?? {};
+  const { identify_at: identify, reload_at: reload } = device;
+  const isNew = (at, known) => at !== null && Date.parse(at) > Date.parse(known ?? "1970-01-01");
+  const shows = isNew(identify, before.identify) && time.now() - Date.parse(identify) < RECENT;
+  // A page that was asked for after the order has obeyed it.
+  const loads = isNew(reload, before.reload) && Date.parse(reload) > performance.timeOrigin + client.offset;
+  if (identify !== (before.identify ?? null) || reload !== (before.reload ?? null)) keep("obeyed", { identify, reload });
+  if (shows) frame.identify(device.name);
+  if (loads) reloading.ask();
+}
