@@ -130,6 +130,8 @@ async def test_who_received_nothing_yet_can_resume(hub: Hub, connect: Connect, s
     await sql.execute(f"UPDATE bookings SET arrival_airport = 'KXXX' WHERE id = '{key}'")
     again = await connect(hub, token)
     await again.watch("1", "bookings", filter=none, cursor=client.cursors["1"])
+    if not _items(again.heard):  # the feed had not turned yet
+        await again.until("change")
     assert [item["key"] for item in _items(again.heard)] == [key]
 
 
@@ -198,6 +200,7 @@ async def test_replay_judges_with_todays_rights(hub: Hub, connect: Connect, sql:
         b["id"],
     )
     await sql.execute(_fly(flight["id"], 44))
+    await hub.house.feed.turned()
     again = await connect(hub, token)
     await again.watch("1", "bookings", cursor=client.cursors["1"])
     assert _items(again.heard) == [{"op": "remove", "key": flight["id"]}]
