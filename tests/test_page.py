@@ -61,10 +61,11 @@ async def test_the_first_picture_is_one_read_and_its_cursor_starts_the_stream(
     reads = [url for _, url in visit.asked if "/api/v1/" in url]
     assert len(reads) == 1, reads
     assert "/api/v1/bookings?" in reads[0]
-    # Of the bookings no row came over the socket: the watch was resumed from the read's cursor.
-    assert not any('"rows"' in frame and key in frame for frame in visit.frames)
     await status(sql, key, "AT_RISK")
     await visit.shows(key, "AT_RISK")
+    # Of the bookings no picture came over the socket: the watch was resumed from the read's cursor.
+    assert any('"change"' in frame and key in frame for frame in visit.frames)
+    assert not any('"rows"' in frame and key in frame for frame in visit.frames)
 
 
 async def test_a_busy_day_of_more_than_a_page_is_whole_and_live(

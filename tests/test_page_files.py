@@ -82,6 +82,8 @@ def test_a_page_names_all_it_needs_and_no_module_is_an_orphan() -> None:
 async def test_the_client_is_served_as_written_and_by_its_version(hub: Hub) -> None:
     version = _shelf().version
     async with aiohttp.ClientSession() as http:
+        async with http.get(f"{hub.url}/boot.js") as answer:
+            assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-cache")
         for path in ("/client/hub.js", f"/client/{version}/hub.js", f"/client/{version}/hub.d.ts"):
             async with http.get(hub.url + path) as answer:
                 assert answer.status == 200
