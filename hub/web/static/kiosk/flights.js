@@ -1,20 +1,23 @@
 /**
  * Which flights hang where: pure, so that the whole board follows from rows, a moment and a height.
  *
- * Invariants: whoever must act (at risk, rescheduling) is at the top of every page; what is over
- * recedes behind what is ahead; nothing is shown twice on a page, and nothing ahead is left out.
+ * Invariants: whoever must act (at risk, rescheduling) is at the top of every page; what has
+ * departed or is over recedes behind what is ahead; nothing is shown twice on a page, and nothing ahead is left out.
  */
 
 /** The most pages' worth of what is over: nobody waits at a wall for this morning's flights. */
 const OVER_PAGES = 1;
 
-/** "ahead", "out" (its time is running) or "over". */
+/** How long a flight keeps its place after its time, ms: whoever comes late looks for it there. */
+const LATE = 10 * 60_000;
+
+/** "ahead", "late" (its time has just come), "out" (its time is running) or "over". */
 export function phase(row, now) {
   if (row.status === "COMPLETED") return "over";
   const departs = Date.parse(row.departs);
   if (departs > now) return "ahead";
   if (row.status === "CANCELLED" || departs + row.minutes * 60_000 <= now) return "over";
-  return "out";
+  return departs + LATE > now ? "late" : "out";
 }
 
 const byTime = (a, b) => (a.departs < b.departs ? -1 : a.departs > b.departs ? 1 : a.id < b.id ? -1 : 1);
@@ -29,8 +32,9 @@ export function arranged(rows, now) {
     const slot = { row, phase: phase(row, now) };
     const { status } = row;
     if (slot.phase === "ahead" && !next && (status === "CONFIRMED" || status === "AT_RISK")) next = row;
-    if (slot.phase === "over") over.unshift(slot);
-    else if (status === "AT_RISK" || status === "RESCHEDULING") attention.push(slot);
+    const isUrgent = status === "AT_RISK" || status === "RESCHEDULING";
+    if (slot.phase === "over" || (slot.phase === "out" && !isUrgent)) over.unshift(slot);
+    else if (isUrgent) attention.push(slot);
     else ahead.push(slot);
   }
   return { attention, ahead, over, next };
@@ -46,15 +50,16 @@ export function paged({ attention, ahead, over }, capacity) {
     if (!rest.length) rest.push([]);
     let page = rest.at(-1);
     const most = rest.length + OVER_PAGES;
-    let headed = false;
+    let isHeaded = false;
     for (const slot of over) {
       // A heading with nothing below it would be the last thing on a page.
-      if (page.length + (headed ? 1 : 2) > each) {
-        if (rest.length === most) break;
+      if (page.length + (isHeaded ? 1 : 2) > each) {
+        if (rest.length === most || each < 2) break;
         rest.push((page = []));
+        isHeaded = false;
       }
-      if (!headed) page.push({ over: over.length });
-      headed = true;
+      if (!isHeaded) page.push({ over: over.length });
+      isHeaded = true;
       page.push(slot);
     }
   }

@@ -148,6 +148,9 @@ class Slot {
     this.cells.wx.append(this.wx);
     this.icon = symbol("confirmed", "icon");
     this.word = make("span", { class: "word" });
+    this.said = make("small");
+    this.told = make("span");
+    this.word.append(this.said, this.told);
     this.cells.status.append(this.icon, this.word);
     this.heading = make("div", { role: "cell", class: "heading" });
     this.element.append(this.heading);
@@ -200,7 +203,8 @@ class Slot {
     setText(this.wx, row.status === "AT_RISK" ? SAY.weather : "");
     setSymbol(this.icon, icon);
     const moved = row.status === "CANCELLED" && row.rescheduled_to ? Date.parse(row.rescheduled_to) : null;
-    setText(this.word, moved === null ? word : SAY.movedTo(moment(moved, now)));
+    setText(this.said, moved === null ? "" : SAY.movedTo);
+    setText(this.told, moved === null ? word : moment(moved, now));
   }
 
   /** The eye finds what changed. Once, slowly: a glow is no flash. */

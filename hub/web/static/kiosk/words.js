@@ -76,7 +76,7 @@ export const SAY = {
   noAircraft: "–",
   weather: "WX",
   weatherMore: "Weather conflict",
-  movedTo: (when) => `Moved to ${when}`,
+  movedTo: "Moved to",
   earlier: (count) => `Earlier today: ${count}`,
   page: (at, of) => `Page ${at} of ${of}`,
   empty: "No departures today",
