@@ -1,8 +1,9 @@
 /**
- * The admin's page: a menu of panels (admin/panels.js), and the one that is chosen. Panels are other people's
- * modules, mounted as pages are (shell.js); their `params` are what follows the panel's name.
+ * The admin's page: a menu of panels (admin/panels.js), and the one that is chosen. Panels are mounted as
+ * pages are (shell.js); their `params` are what follows the panel's name.
  */
 import { PANELS } from "../../admin/panels.js";
+import { W } from "../../admin/words.js";
 import { h, icon, setAttribute } from "../dom.js";
 import { PAGE, SAY } from "../words.js";
 
@@ -16,14 +17,19 @@ export async function mount(root, ctx) {
     h("nav", { class: "panels", "aria-label": SAY.panels }, h("ul", {}, [...links.values()].map((link) => h("li", {}, link)))),
     outlet,
   );
+  await ctx.style("admin/admin.css");
 
-  async function update([name = PANELS[0]?.name, ...params]) {
+  async function update([name = PANELS[0].name, ...params]) {
     if (shown && shown.name === name && shown.made?.update) {
       shown.made.update(params);
       return;
     }
+    const first = shown === null;
     leave();
-    for (const [one, link] of links) setAttribute(link, "aria-current", one === name ? "page" : null);
+    for (const [one, link] of links) {
+      setAttribute(link, "aria-current", one === name ? "page" : null);
+      if (one === name) link.scrollIntoView({ block: "nearest", inline: "center" });
+    }
     const place = h("div");
     outlet.replaceChildren(place);
     const panel = PANELS.find((one) => one.name === name);
@@ -35,16 +41,37 @@ export async function mount(root, ctx) {
     const leaving = new AbortController();
     shown = { name, leaving, made: null };
     const { signal } = leaving;
-    const module = await import(`../../admin/${name}.js`);
-    if (signal.aborted) return;
-    const watch = (...what) => {
-      const made = ctx.watch(...what);
-      signal.addEventListener("abort", () => made.close(), { once: true });
-      return made;
-    };
-    const made = await module.mount(place, { ...ctx, params, signal, watch });
-    if (signal.aborted) made?.unmount?.();
-    else shown.made = made;
+    try {
+      const module = await import(`../../admin/${name}.js`);
+      if (signal.aborted) return;
+      const watch = (...what) => {
+        const made = ctx.watch(...what);
+        signal.addEventListener("abort", () => made.close(), { once: true });
+        return made;
+      };
+      const made = await module.mount(place, { ...ctx, params, signal, watch });
+      if (signal.aborted) made?.unmount?.();
+      else shown.made = made;
+    } catch (error) {
+      if (!signal.aborted) failed(place, error, name, params);
+    }
+    if (!first) focus(place);
+  }
+
+  /** Where the focus is in the menu it stays there; where it went with the panel before, the new one has it. */
+  function focus(place) {
+    const heading = place.querySelector("h1");
+    if (!heading || ![document.body, null].includes(document.activeElement)) return;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+
+  function failed(place, error, name, params) {
+    console.error(error);
+    place.replaceChildren(
+      h("div", { class: "empty", role: "alert" }, icon("stopped"), h("h1", {}, W.pageFailed), h("p", { class: "quiet" }, error.message),
+        h("button", { type: "button", class: "button", onclick: () => ((shown.name = null), update([name, ...params])) }, SAY.tryAgain)),
+    );
   }
 
   function leave() {

@@ -1,0 +1,186 @@
+/**
+ * The audit trail: who changed what, from what to what, and when; narrowed, and older pages as asked for.
+ *
+ * What is asked for is in the address, so that a flight's or a user's own trail is a link.
+ */
+import { clear, h, icon, keyed, setText } from "../js/dom.js";
+import { dayKey, dayOf, midnight } from "../js/flights.js";
+import { field, select } from "../js/form.js";
+import { ROLES, calendarDate, clockSeconds, date, relativeDay, weekday } from "../js/words.js";
+import { Reading, act, button, change, drawing, everything, head, standIn } from "./parts.js";
+import { Roster, fullName } from "./roster.js";
+import { ACTION, ENTITY, MEMBER, MENU, SCOPE, W, said, short } from "./words.js";
+
+const NARROW = ["entity_type", "entity_id", "action", "actor", "from", "to"];
+/** What every new row has, and says nothing. */
+const DULL = new Set(["id", "created_at", "updated_at", "booking_id", "user_id", "cognito_user_id"]);
+const MOST = 12; // members of a row that was made or is gone
+
+export function mount(root, ctx) {
+  return new Audit(root, ctx);
+}
+
+class Audit {
+  constructor(root, ctx) {
+    this.ctx = ctx;
+    this.older = [];
+    this.asked = {};
+    this.draw = drawing(() => this.render(), ctx.signal);
+    this.roster = new Roster(ctx, () => this._who());
+    this.head = head(MENU.audit, button(W.refresh, "rescheduling", () => this.again(), { edits: false }));
+    this.fields = {
+      entity_type: field("entity_type", W.entity, select([["", W.any], ...Object.entries(ENTITY)])),
+      action: field("action", W.action, select([["", W.any], ...Object.entries(W.actions)])),
+      actor: field("actor", W.actor, select([["", W.everyone]])),
+      from: field("from", W.fromDay, h("input", { type: "date" })),
+      to: field("to", W.toDay, h("input", { type: "date" })),
+      entity_id: field("entity_id", W.entityId, h("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: "36" })),
+    };
+    for (const one of Object.values(this.fields)) one.input.addEventListener("change", () => this.narrow());
+    this.summary = h("summary", {}, W.filters);
+    this.clear = h("a", { href: "#/admin/audit" }, W.clear);
+    this.place = h("div");
+    this.list = h("div", { class: "trail" });
+    this.more = button(W.older, "down", () => act(ctx, this.more, () => this.next()), { edits: false });
+    root.append(this.head.element,
+      h("details", { class: "filters", open: matchMedia("(min-width: 761px)").matches }, this.summary,
+        h("div", { class: "filter-row is-many" }, Object.values(this.fields).map((one) => one.element)), this.clear),
+      this.place, this.list, this.more);
+    ctx.title(MENU.audit);
+    this.keys = new Map();
+    everything(ctx.api, "/keys", {}, ctx.signal).then((rows) => {
+      this.keys = new Map(rows.map((row) => [row.id, row]));
+      this._who();
+    }, () => {});
+    this.update(ctx.params);
+  }
+
+  update([asked = ""]) {
+    const given = new URLSearchParams(asked);
+    this.asked = Object.fromEntries(NARROW.filter((name) => given.get(name)).map((name) => [name, given.get(name)]));
+    for (const [name, one] of Object.entries(this.fields)) one.input.value = this.asked[name] ?? "";
+    this.clear.hidden = given.size === 0;
+    setText(this.summary, W.filtersOn(given.size));
+    this._who();
+    this.page = null;
+    this.older = [];
+    clear(this.list);
+    if (this.read) this.again();
+    else this.read = new Reading(this.ctx, (signal) => this._first(signal), this.draw);
+    this.draw();
+  }
+
+  narrow() {
+    const given = new URLSearchParams();
+    for (const [name, one] of Object.entries(this.fields)) if (one.input.value.trim()) given.set(name, one.input.value.trim());
+    const text = String(given);
+    this.ctx.go(text ? `admin/audit/${encodeURIComponent(text)}` : "admin/audit", { replace: true });
+  }
+
+  _who() {
+    const { actor } = this.fields;
+    const people = ["ADMIN", "INSTRUCTOR", "STUDENT"].map((role) => h("optgroup", { label: ROLES[role] }, this.roster.of(role).map((one) => h("option", { value: one.id }, fullName(one)))));
+    const keys = [...(this.keys ?? new Map()).values()].map((row) => h("option", { value: row.id }, row.name));
+    actor.input.replaceChildren(h("option", { value: "" }, W.everyone), ...people, keys.length ? h("optgroup", { label: MENU.keys }, keys) : "");
+    const { actor: wanted = "" } = this.asked;
+    if (wanted && ![...actor.input.options].some((one) => one.value === wanted)) actor.input.append(h("option", { value: wanted }, short(wanted)));
+    actor.input.value = wanted;
+    this.draw();
+  }
+
+  // ── reading ─────────────────────────────────────────────────────────────────────────────────
+
+  again() {
+    return this.read.again();
+  }
+
+  /** The newest page; what was read of older ones stays below where it still meets them. */
+  async _first(signal) {
+    const { asked } = this;
+    const { from, to, ...query } = asked;
+    const at = (day, days) => new Date(midnight(dayOf(day), days)).toISOString();
+    if (dayOf(from ?? "") !== null) query.from = at(from, 0);
+    if (dayOf(to ?? "") !== null) query.to = at(to, 1);
+    const answer = await this.ctx.api.get("/audit", { ...query, limit: 50 }, { signal });
+    if (asked !== this.asked) return this._first(signal);
+    this.older = [];
+    this.page = answer.next;
+    return answer.body.items;
+  }
+
+  async next() {
+    const { asked } = this;
+    const answer = await this.ctx.api.get(this.page, {}, { signal: this.ctx.signal });
+    if (asked !== this.asked) return;
+    this.older.push(...answer.body.items);
+    this.page = answer.next;
+    this.draw();
+  }
+
+  // ── drawing ─────────────────────────────────────────────────────────────────────────────────
+
+  render() {
+    const { read, ctx } = this;
+    if (!read) return;
+    const now = ctx.clock.now();
+    const entries = read.loaded ? [...read.value, ...this.older] : [];
+    standIn(this.place, { error: read.error, loaded: read.loaded, count: entries.length, none: ["trail", W.noEntries, W.noEntriesMore], again: () => this.again() });
+    setText(this.head.sum, read.loaded ? W.entries(entries.length, !this.page) : "");
+    this.more.hidden = !this.page;
+    const days = new Map();
+    for (const entry of entries) {
+      const key = dayKey(Date.parse(entry.created_at));
+      if (!days.has(key)) days.set(key, []);
+      days.get(key).push(entry);
+    }
+    keyed(this.list, [...days], ([key]) => key, ([key]) => {
+      const at = dayOf(key);
+      return h("section", { class: "trail-day" }, h("h2", {}, `${relativeDay(at, now)}${weekday(at)}, ${date(at)}`), h("ol", {}));
+    }, (section, [, these]) => {
+      keyed(section.lastElementChild, these, (one) => one.id, (one) => this._entry(one, now), (item, one) => setText(item.who, this._actor(one)));
+    });
+  }
+
+  _entry(entry, now) {
+    const who = h("b");
+    const what = entry.entity_type;
+    const only = encodeURIComponent(`entity_type=${what}&entity_id=${entry.entity_id}`);
+    const item = h("li", { class: "entry", "data-key": entry.id, "data-action": entry.action },
+      h("time", { class: "quiet", datetime: entry.created_at }, clockSeconds(Date.parse(entry.created_at))),
+      h("span", { class: "entry-sign" }, icon({ create: "plus", update: "edit", delete: "trash" }[entry.action] ?? "trail")),
+      h("div", { class: "entry-words" },
+        h("p", {}, h("b", {}, ENTITY[what] ?? what), ` ${this._which(entry)} ${ACTION[entry.action] ?? entry.action} `, W.by(""), who),
+        this._changes(entry, now)),
+      this.asked.entity_id ? "" : h("a", { href: `#/admin/audit/${only}`, "aria-label": `${W.onlyThis}: ${ENTITY[what] ?? what} ${short(entry.entity_id)}` }, W.onlyThis));
+    return Object.assign(item, { who });
+  }
+
+  /** Which one it is: a name where there is one, else the end of its id. */
+  _which({ entity_type: type, entity_id: id, metadata }) {
+    const row = metadata?.row;
+    if (type === "user") return this.roster.name(id) ?? (row ? fullName(row) : short(id));
+    if (type === "api_key") return this.keys.get(id)?.name ?? row?.name ?? short(id);
+    return row?.name ?? short(id);
+  }
+
+  _actor({ user_id: user, metadata }) {
+    if (user) return this.roster.name(user) ?? short(user);
+    const { actor } = metadata ?? {};
+    if (!actor) return W.system;
+    const key = this.keys.get(actor);
+    return key ? W.key(key.name) : this.roster.name(actor) ?? `${W.unknown} ${short(String(actor))}`;
+  }
+
+  _changes({ metadata }, now) {
+    const { changed, row } = metadata ?? {};
+    const names = (id) => this.roster.name(id);
+    const word = (member, value) => (member === "scopes" ? (value ?? []).map((one) => SCOPE[one] ?? one).join(", ") : member === "override_date" ? calendarDate(new Date(value)) : said(member, value, names, now));
+    if (changed) {
+      return h("ul", { class: "changes" }, Object.entries(changed).map(([member, [from, to]]) =>
+        h("li", {}, h("span", { class: "quiet" }, MEMBER[member] ?? member), " ", change(word(member, from), word(member, to)))));
+    }
+    if (!row) return "";
+    const told = Object.entries(row).filter(([member, value]) => !DULL.has(member) && value !== null && !/tude$/.test(member)).slice(0, MOST);
+    return h("ul", { class: "changes" }, told.map(([member, value]) => h("li", {}, h("span", { class: "quiet" }, MEMBER[member] ?? member), " ", h("b", {}, word(member, value)))));
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * All flights, narrowed by day, status, person and aircraft; made, changed and cancelled; live.
+ *
+ * What the list shows is in the address, so that it can be kept and gone back to.
+ */
+import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "../js/dom.js";
+import { dayKey, dayOf, flightsOf, inTheAir, midnight, renderTally } from "../js/flights.js";
+import { field, select } from "../js/form.js";
+import { Picture } from "../js/picture.js";
+import { ROLES, STATUS, clock, date, duration, people, relativeDay, route, tail, weekday } from "../js/words.js";
+import { create, edit } from "./editing.js";
+import { Known, MOVES, flightItems } from "./flight.js";
+import { act, button, drawing, head, standIn } from "./parts.js";
+import { Roster, fullName } from "./roster.js";
+import { MENU, W } from "./words.js";
+
+const AHEAD = 7; // days that are shown unless others are asked for
+const STEP = 150; // flights that are drawn, and as many more when asked for
+
+export function mount(root, ctx) {
+  return new Bookings(root, ctx);
+}
+
+class Bookings {
+  constructor(root, ctx) {
+    this.ctx = ctx;
+    this.known = new Known();
+    this.changes = new Map();
+    this.most = STEP;
+    this.draw = drawing(() => this.render(), ctx.signal);
+    this.roster = new Roster(ctx, () => this._people());
+    this._build(root);
+    ctx.title(MENU.bookings);
+    ctx.clock.minute(() => this.draw(), ctx.signal);
+    ctx.link.on(() => this.draw(), ctx.signal);
+    this.update(ctx.params);
+  }
+
+  unmount() {
+    this.picture?.close();
+  }
+
+  _build(root) {
+    this.head = head(MENU.bookings, button(W.newFlight, "plus", () => this.make(), { first: true }));
+    this.from = field("from", W.fromDay, h("input", { type: "date" }));
+    this.to = field("to", W.toDay, h("input", { type: "date" }));
+    this.person = field("person", W.person, select([["", W.everyone]]));
+    this.aircraft = field("aircraft", W.aircraft, h("input", { type: "text", autocomplete: "off", placeholder: W.any, maxlength: "50" }));
+    for (const one of [this.from, this.to, this.person, this.aircraft]) one.input.addEventListener("change", () => this.narrow());
+    this.statuses = Object.entries(STATUS).map(([name, { word, icon: sign }]) => {
+      const chip = h("button", { type: "button", class: "pill toggle", "data-status": name, "aria-pressed": "false" }, icon(sign), word);
+      chip.addEventListener("click", () => {
+        setAttribute(chip, "aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
+        this.narrow();
+      });
+      return chip;
+    });
+    this.clear = h("a", { href: "#/admin/bookings" }, W.clear);
+    this.summary = h("summary", {});
+    this.filters = h("details", { class: "filters", open: matchMedia("(min-width: 761px)").matches },
+      this.summary,
+      h("div", { class: "filter-row" }, this.from.element, this.to.element, this.person.element, this.aircraft.element),
+      h("div", { class: "toggles", role: "group", "aria-label": W.status }, this.statuses, this.clear));
+    this.tally = h("ul", { class: "tally", hidden: true });
+    this.place = h("div");
+    this.list = h("div", { class: "ledger" });
+    this.more = button(W.more, null, () => ((this.most += STEP), this.draw()), { edits: false });
+    root.append(this.head.element, this.filters, this.place, this.list, this.more);
+  }
+
+  // ── what is asked for ───────────────────────────────────────────────────────────────────────
+
+  update([asked = ""]) {
+    const given = new URLSearchParams(asked);
+    const today = midnight(this.ctx.clock.now());
+    const from = dayOf(given.get("from") ?? "") ?? today;
+    const last = dayOf(given.get("to") ?? "") ?? midnight(from, AHEAD);
+    const status = (given.get("status") ?? "").split(",").filter((one) => one in STATUS);
+    const person = given.get("person");
+    const aircraft = given.get("aircraft");
+    this.asked = { from, last: Math.max(from, last), status, person, aircraft, narrowed: given.size };
+    this.from.input.value = dayKey(from);
+    this.to.input.value = dayKey(this.asked.last);
+    this.aircraft.input.value = aircraft ?? "";
+    for (const chip of this.statuses) setAttribute(chip, "aria-pressed", String(status.includes(chip.dataset.status)));
+    this.clear.hidden = given.size === 0;
+    setText(this.summary, W.filtersOn(given.size));
+    this._people();
+  }
+
+  /** The form as it is now, into the address. */
+  narrow() {
+    const given = new URLSearchParams();
+    const today = midnight(this.ctx.clock.now());
+    const from = dayOf(this.from.input.value) ?? today;
+    const last = dayOf(this.to.input.value) ?? midnight(from, AHEAD);
+    if (from !== today || last !== midnight(today, AHEAD)) {
+      given.set("from", dayKey(from));
+      given.set("to", dayKey(Math.max(from, last)));
+    }
+    const status = this.statuses.filter((chip) => chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.status);
+    if (status.length) given.set("status", status.join(","));
+    if (this.person.input.value) given.set("person", this.person.input.value);
+    if (this.aircraft.input.value.trim()) given.set("aircraft", this.aircraft.input.value.trim().toUpperCase());
+    const text = String(given);
+    this.ctx.go(text ? `admin/bookings/${encodeURIComponent(text)}` : "admin/bookings", { replace: true });
+  }
+
+  _people() {
+    const { person } = this.asked ?? {};
+    const groups = ["INSTRUCTOR", "STUDENT"].map((role) =>
+      h("optgroup", { label: ROLES[role] }, this.roster.of(role).map((one) => h("option", { value: one.id }, fullName(one)))));
+    this.person.input.replaceChildren(h("option", { value: "" }, W.everyone), ...groups);
+    this.person.input.value = person ?? "";
+    if (this.asked) this.watch();
+  }
+
+  /** By the person's role: a watch asks for a student or for an instructor. */
+  watch() {
+    const { from, last, status, person, aircraft } = this.asked;
+    const role = person && this.roster.get(person)?.role;
+    if (person && !role && !this.roster.loaded) return;
+    const filter = { from: new Date(from).toISOString(), to: new Date(midnight(last, 1)).toISOString() };
+    if (status.length) filter.status = status;
+    if (person) filter[role === "INSTRUCTOR" ? "instructor_id" : "student_id"] = person;
+    if (aircraft) filter.aircraft_id = aircraft;
+    const key = JSON.stringify(filter);
+    if (key === this.watched) return;
+    this.watched = key;
+    this.most = STEP;
+    this.picture?.close();
+    this.last = null;
+    this.picture = { rows: new Map(), shown: new Map(), whole: false, error: null, close() {} };
+    this.picture = new Picture(this.ctx, { topic: "bookings", path: "/bookings", filter, onchange: (change) => this.watched === key && this.took(change) });
+    this.draw();
+  }
+
+  took(change) {
+    for (const { items } of change && !change.reset ? change.transactions : []) {
+      for (const { op, key, changed = [] } of items) {
+        if (op === "remove") continue;
+        const before = this.last?.has(key);
+        if (!before || changed.some((name) => name !== "updated_at")) this.changes.set(key, before ? "is-changed" : "is-new");
+      }
+    }
+    this.last = new Set(this.picture.rows.keys());
+    this.known.learn(this.picture.rows.values());
+    this.draw();
+  }
+
+  // ── drawing ─────────────────────────────────────────────────────────────────────────────────
+
+  render() {
+    const { picture, ctx } = this;
+    if (!picture) return;
+    const now = ctx.clock.now();
+    const flights = flightsOf(picture.shown);
+    standIn(this.place, { error: picture.error, loaded: picture.whole || flights.length > 0, count: flights.length, none: ["plane", W.noFlights, W.noFlightsMore] });
+    setText(this.head.sum, picture.whole ? W.flights(flights.length) : "");
+    this.more.hidden = flights.length <= this.most;
+    const days = new Map();
+    for (const flight of flights.slice(0, this.most)) {
+      const key = dayKey(flight.start);
+      if (!days.has(key)) days.set(key, { key, at: flight.start, flights: [] });
+      days.get(key).flights.push(flight);
+    }
+    keyed(this.list, [...days.values()], (day) => day.key, () => {
+      const name = h("h2");
+      const tally = h("ul", { class: "tally" });
+      return Object.assign(h("section", { class: "mine-day" }, h("div", { class: "ledger-day" }, name, tally), h("ul", { class: "rows" })), { name, tally });
+    }, (section, day) => {
+      setText(section.name, `${relativeDay(day.at, now)}${weekday(day.at)}, ${date(day.at)}`);
+      renderTally(section.tally, day.flights);
+      keyed(section.lastElementChild, day.flights, (one) => one.key, () => this._row(), (item, one) => this._update(item, one, now));
+    });
+    this.changes.clear();
+  }
+
+  _row() {
+    const parts = { start: h("b"), end: h("span", { class: "quiet" }), sign: icon("confirmed"), word: h("span") };
+    for (const name of ["route", "tail", "who", "long"]) parts[name] = h("span", { class: `row-${name}` });
+    parts.long.classList.add("quiet");
+    parts.pill = h("span", { class: "pill" }, parts.sign, parts.word);
+    parts.button = h("button", { type: "button", class: "row" }, h("span", { class: "row-time" }, parts.start, parts.end), parts.route, parts.tail, parts.who, parts.long, parts.pill);
+    const item = h("li", { "data-fades": "" }, parts.button);
+    parts.button.addEventListener("click", () => act(this.ctx, parts.button, () => this.open(item.flightKey)));
+    return Object.assign(item, { parts });
+  }
+
+  _update(item, { row, key, start, end }, now) {
+    const { parts } = item;
+    item.flightKey = key;
+    setAttribute(item, "data-key", key);
+    setAttribute(item, "data-pending", row.pending ? "yes" : null);
+    setAttribute(parts.button, "data-status", row.status);
+    setAttribute(parts.button, "data-when", end <= now ? "past" : inTheAir({ row, start, end }, now) ? "out" : "ahead");
+    setAttribute(parts.pill, "data-status", row.status);
+    setText(parts.start, clock(start));
+    setText(parts.end, clock(end));
+    setText(parts.route, route(row));
+    setText(parts.tail, tail(row));
+    setText(parts.who, people(row, "ADMIN"));
+    setText(parts.long, duration(row.duration_minutes));
+    setIcon(parts.sign, STATUS[row.status].icon);
+    setText(parts.word, STATUS[row.status].word);
+    if (this.changes.has(key)) flash(parts.button, this.changes.get(key));
+  }
+
+  // ── writing ─────────────────────────────────────────────────────────────────────────────────
+
+  _items(row, isNew) {
+    return flightItems(row, { roster: this.roster, known: this.known, now: this.ctx.clock.now(), isNew });
+  }
+
+  /** Names and places may not have been needed until now. */
+  async _ready() {
+    await this.roster.ready;
+    if (this.known.airports.size === 0) {
+      const { body } = await this.ctx.api.get("/bookings", { limit: 100 }, { signal: this.ctx.signal });
+      this.known.learn(body.items);
+    }
+  }
+
+  async make() {
+    const { ctx } = this;
+    await act(ctx, this.head.element.querySelector("button"), () => this._ready());
+    create(ctx, {
+      title: W.newFlight,
+      items: this._items({}, true),
+      save: W.newFlight,
+      wide: true,
+      send: async (values) => {
+        const answer = await ctx.api.post("/bookings", values);
+        await ctx.settled(answer);
+        this.changes.set(answer.body.id, "is-new");
+        this.draw();
+        ctx.toast(W.made, { kind: "good" });
+      },
+    });
+  }
+
+  async open(key) {
+    const { ctx, picture } = this;
+    await this._ready();
+    const hope = (row) => picture.hope(key, row);
+    await edit(ctx, {
+      path: `/bookings/${key}`,
+      title: (row) => `${row.student_name} · ${row.instructor_name}`,
+      items: (row) => this._items(row, false),
+      hope: (row) => hope(row && this._named(row)),
+      wide: true,
+      extra: (row, control) => this._above(row, control, hope),
+    });
+  }
+
+  /** A hoped-for row names its people as the hub will. */
+  _named(row) {
+    const name = (id, before) => this.roster.name(id) ?? before;
+    return { ...row, student_name: name(row.student_id, row.student_name), instructor_name: name(row.instructor_id, row.instructor_name) };
+  }
+
+  /** Above the form: what the flight is now, where it may go, and where more is told of it. */
+  _above(row, control, hope) {
+    const pill = h("p", { class: "pill", "data-status": row.status }, icon(STATUS[row.status].icon), STATUS[row.status].word);
+    const moves = MOVES[row.status].map((to) => {
+      const one = button(W.move[to], STATUS[to].icon, () => this.move(control, to, hope));
+      if (to === "CANCELLED") one.classList.add("is-remove");
+      return one;
+    });
+    const links = [[`#/admin/audit/${encodeURIComponent(`entity_type=booking&entity_id=${row.id}`)}`, W.trail], [`#/admin/explain/${row.id}`, W.why]];
+    if (row.status === "RESCHEDULING") links.unshift([`#/admin/escalations/${row.id}`, W.newTimes]);
+    return [
+      h("div", { class: "above" }, pill, h("span", { class: "above-links" }, links.map(([href, word]) => h("a", { href }, word)))),
+      moves.length ? h("div", { class: "moves", role: "group", "aria-label": W.moves }, moves) : h("p", { class: "quiet" }, W.final(row.status)),
+    ];
+  }
+
+  /** Shown at once in the list; taken back, with the reason, where the hub refuses it. */
+  async move(control, to, hope) {
+    const { ctx } = this;
+    const row = control.row();
+    if (to === "CANCELLED" && !(await ctx.confirm({ title: W.cancelTitle, text: W.cancelText(people(row, "ADMIN")), yes: W.cancelYes, no: W.keep, danger: true }))) return;
+    control.close();
+    hope({ ...row, status: to, pending: true });
+    try {
+      await ctx.settled(await ctx.api.patch(`/bookings/${row.id}`, { status: to }, { match: control.version() }));
+      ctx.toast(W.moved(to), { kind: "good", sign: STATUS[to].icon });
+    } catch (error) {
+      ctx.toast(W.notMoved, { kind: "bad", text: error.status === 412 ? W.changedElsewhere : error.message });
+    }
+    hope(null);
+  }
+}

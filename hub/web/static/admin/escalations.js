@@ -1,0 +1,270 @@
+/**
+ * Flights that look for a new time: those the school must settle, and those still waiting for answers; live.
+ *
+ * What each of the two said of an option is read for the admin, who may; a choice by hand moves the flight.
+ */
+import { confidence, forecast } from "../js/forecast.js";
+import { clear, flash, h, icon, keyed, setAttribute, setIcon, setText } from "../js/dom.js";
+import { countdown, route, tail } from "../js/words.js";
+import { act, button, drawing, head, standIn } from "./parts.js";
+import { Roster } from "./roster.js";
+import { MENU, W, when } from "./words.js";
+
+
+export async function mount(root, ctx) {
+  await ctx.style("css/answer.css");
+  return new Escalations(root, ctx);
+}
+
+class Escalations {
+  constructor(root, ctx) {
+    this.ctx = ctx;
+    this.flights = new Map(); // by booking: what the topic's row does not have
+    this.answers = new Map(); // by booking: {stamp, student, instructor}
+    this.unfolded = new Set(ctx.params.slice(0, 1));
+    this.draw = drawing(() => this.render(), ctx.signal);
+    this.roster = new Roster(ctx, () => this.draw());
+    this.head = head(MENU.escalations);
+    this.place = h("div");
+    const group = (name, more) => {
+      const list = h("ul", { class: "offers" });
+      return { list, element: h("section", { class: "group", hidden: true }, h("h2", {}, name), h("p", { class: "quiet" }, more), list) };
+    };
+    this.needs = group(W.needsYou, W.needsYouMore);
+    this.runs = group(W.running, W.runningMore);
+    root.append(h("div", { class: "narrow" }, this.head.element, this.place, this.needs.element, this.runs.element));
+    ctx.title(MENU.escalations);
+    for (const event of ["change", "status"]) {
+      const undo = ctx.reschedule.on(event, () => this.draw());
+      ctx.signal.addEventListener("abort", undo, { once: true });
+    }
+    ctx.clock.second(() => this.tick(), ctx.signal);
+    ctx.clock.minute(() => this.draw(), ctx.signal);
+    this.draw();
+  }
+
+  update([key]) {
+    if (key) this.unfolded.add(key);
+    this.draw();
+  }
+
+  render() {
+    const { reschedule, clock } = this.ctx;
+    const rows = [...reschedule.rows.values()].sort((a, b) => Date.parse(a.deadline ?? a.scheduled_datetime) - Date.parse(b.deadline ?? b.scheduled_datetime));
+    const loaded = ["live", "stale"].includes(reschedule.status) || rows.length > 0;
+    standIn(this.place, { error: reschedule.error, loaded, count: rows.length, none: ["completed", W.noneOpen, W.noneOpenMore] });
+    const needs = rows.filter((row) => row.escalated_at !== null);
+    const runs = rows.filter((row) => row.escalated_at === null);
+    setText(this.head.sum, rows.length ? W.openCount(needs.length, runs.length) : "");
+    for (const [group, these] of [[this.needs, needs], [this.runs, runs]]) {
+      group.element.hidden = these.length === 0;
+      keyed(group.list, these, (row) => row.id, (row) => this._card(row), (item, row) => this._update(item, row, clock.now()));
+    }
+    if (this.went) return;
+    const asked = this.went = [...this.needs.list.children, ...this.runs.list.children].find((item) => item.row.id === this.ctx.params[0]);
+    if (asked) {
+      asked.scrollIntoView({ block: "start" });
+      flash(asked, "is-changed");
+    }
+  }
+
+  /** Each second: how much time is left, and nothing else. */
+  tick() {
+    for (const item of this.runs.list.children) if (item.parts) this._left(item);
+  }
+
+  _card(row) {
+    const person = () => {
+      const parts = { sign: icon("clock"), words: h("span") };
+      return Object.assign(h("li", {}, parts.sign, parts.words), { parts });
+    };
+    const parts = {
+      name: h("h3"),
+      facts: h("p", { class: "quiet" }),
+      left: h("p", { class: "offer-left" }),
+      deadline: h("p", { class: "quiet" }),
+      student: person(),
+      instructor: person(),
+      toggle: button("", "right", () => this._toggle(row.id), { edits: false, kind: "quiet-button" }),
+      options: h("ol", { class: "options-list", id: `options-${row.id}` }),
+      fault: h("p", { class: "form-fault", role: "alert" }),
+    };
+    setAttribute(parts.toggle, "aria-controls", parts.options.id);
+    parts.keep = button(W.keepTime, "confirmed", () => this._keep(item));
+    parts.cancel = button(W.move.CANCELLED, "cancelled", () => this._cancel(item));
+    const item = h("li", { class: "offer", "data-key": row.id, "data-fades": "" },
+      h("div", { class: "offer-head" }, h("div", {}, parts.name, parts.facts), h("div", { class: "offer-when" }, parts.left, parts.deadline)),
+      h("ul", { class: "answered" }, parts.student, parts.instructor),
+      parts.options, parts.fault,
+      h("div", { class: "offer-foot" }, parts.toggle, parts.keep, parts.cancel));
+    return Object.assign(item, { parts });
+  }
+
+  _update(item, row, now) {
+    const { parts } = item;
+    item.row = row;
+    const names = [row.student_id, row.instructor_id].map((id) => this.roster.name(id) ?? "…");
+    const flight = this._flight(row);
+    const said = this._answers(row);
+    setText(parts.name, names.join(" · "));
+    const facts = [W.instead(when(Date.parse(row.scheduled_datetime), now))];
+    if (flight) facts.push(tail(flight), route(flight));
+    setText(parts.facts, facts.join(" · "));
+    const escalated = row.escalated_at !== null;
+    setAttribute(item, "data-escalated", escalated ? "yes" : null);
+    setText(parts.deadline, row.deadline === null ? "" : (Date.parse(row.deadline) > now ? W.deadline : W.deadlineOver)(when(Date.parse(row.deadline), now)));
+    if (escalated) {
+      setText(parts.left, W.escalatedAt(when(Date.parse(row.escalated_at), now)));
+      setAttribute(item, "data-left", null);
+    } else this._left(item);
+    for (const [who, name] of [["student", names[0]], ["instructor", names[1]]]) {
+      const done = row[`${who}_submitted`];
+      const { sign, words } = parts[who].parts;
+      setAttribute(parts[who], "data-done", done ? "yes" : "no");
+      setIcon(sign, done ? "check" : "clock");
+      setText(words, `${name} ${said?.[who]?.none_work ? `${W.answered}: ${W.noneSuits}` : done ? W.answered : W.notAnswered}`);
+    }
+    const unfolded = escalated || this.unfolded.has(row.id);
+    parts.toggle.hidden = escalated || row.options.length === 0;
+    setAttribute(parts.toggle, "aria-expanded", String(unfolded));
+    setText(parts.toggle.lastElementChild, unfolded ? W.hideOptions : W.showOptions(row.options.length));
+    parts.options.hidden = !unfolded;
+    if (!unfolded) return;
+    if (row.options.length === 0) {
+      if (!parts.options.querySelector(".no-options")) {
+        clear(parts.options);
+        parts.options.append(h("li", { class: "no-options quiet" }, W.noOptions));
+      }
+      return;
+    }
+    parts.options.querySelector(".no-options")?.remove();
+    keyed(parts.options, row.options, (option) => option.id, (option) => this._option(item, option), (one, option) => this._updateOption(one, option, said, names, now));
+  }
+
+  _left(item) {
+    const { deadline } = item.row;
+    const { word, kind } = deadline === null ? { word: W.noDeadline, kind: "calm" } : countdown(Date.parse(deadline) - this.ctx.clock.now());
+    setText(item.parts.left, deadline === null || kind === "over" ? word : W.left(word));
+    setAttribute(item, "data-left", kind);
+  }
+
+  _option(item, option) {
+    const parts = { when: h("b"), ranks: h("ul", { class: "ranks" }), fault: h("p", { class: "form-fault", role: "alert" }) };
+    parts.take = button(W.take, "check", () => this._take(item, option, parts));
+    const one = h("li", { class: "option-line" },
+      h("div", {}, h("h4", {}, parts.when), confidence(option.ai_confidence_score), parts.ranks),
+      forecast(option.weather_forecast),
+      h("div", { class: "option-take" }, parts.take, parts.fault));
+    return Object.assign(one, { parts });
+  }
+
+  _updateOption({ parts }, option, said, names, now) {
+    const at = Date.parse(option.suggested_datetime);
+    const past = at <= now;
+    setText(parts.when, when(at, now));
+    setText(parts.take.lastElementChild, past ? W.past : W.take);
+    parts.take.disabled = past;
+    setAttribute(parts.take, "aria-label", past ? null : `${W.take}: ${when(at, now)}`);
+    const lines = ["student", "instructor"].map((who, index) => [names[index], rank(said?.[who], option.id)]).filter(([, word]) => word);
+    keyed(parts.ranks, lines, ([name]) => name, ([name]) => h("li", {}, h("span", { class: "quiet" }, `${name}: `), h("b")), (line, [, word]) => {
+      setText(line.lastElementChild, word);
+      setAttribute(line, "data-no", word === W.cannot ? "yes" : null);
+    });
+  }
+
+  // ── what the topic does not have ────────────────────────────────────────────────────────────
+
+  /** The booking's row; asked for once. */
+  _flight(row) {
+    if (!this.flights.has(row.id)) {
+      this.flights.set(row.id, null);
+      this.ctx.api.get(`/bookings/${row.id}`, {}, { signal: this.ctx.signal }).then(({ body }) => {
+        this.flights.set(row.id, body);
+        this.draw();
+      }, () => {});
+    }
+    return this.flights.get(row.id);
+  }
+
+  /** What the two said, asked for again whenever somebody answered or other times are on offer. */
+  _answers(row) {
+    const stamp = JSON.stringify([row.student_submitted, row.instructor_submitted, row.options.map((one) => one.id)]);
+    const held = this.answers.get(row.id) ?? { stamp: null };
+    if (held.stamp !== stamp) {
+      const next = { ...held, stamp };
+      this.answers.set(row.id, next);
+      for (const who of ["student", "instructor"]) {
+        next[who] = undefined;
+        if (!row[`${who}_submitted`]) continue;
+        this.ctx.api.get(`/bookings/${row.id}/preferences`, { user_id: row[`${who}_id`] }, { signal: this.ctx.signal }).then(({ body }) => {
+          next[who] = body;
+          this.draw();
+        }, () => {});
+      }
+    }
+    return this.answers.get(row.id);
+  }
+
+  // ── writing ─────────────────────────────────────────────────────────────────────────────────
+
+  _toggle(key) {
+    if (!this.unfolded.delete(key)) this.unfolded.add(key);
+    this.draw();
+  }
+
+  async _take(item, option, parts) {
+    const { ctx } = this;
+    const at = when(Date.parse(option.suggested_datetime), ctx.clock.now());
+    setText(parts.fault, "");
+    if (!(await ctx.confirm({ title: W.takeTitle, text: W.takeText(at, item.parts.name.textContent), yes: W.takeYes }))) return;
+    await this._write(item, parts.take, parts.fault, async () => {
+      await ctx.settled(await ctx.api.post(`/bookings/${item.row.id}/reschedule`, { option_id: option.id }));
+      ctx.toast(W.taken(at), { kind: "good" });
+    });
+  }
+
+  async _keep(item) {
+    const { ctx } = this;
+    if (await ctx.confirm({ title: W.keepTitle, text: W.keepText, yes: W.keepTime })) await this._move(item, "CONFIRMED", item.parts.keep, W.kept);
+  }
+
+  async _cancel(item) {
+    const { ctx } = this;
+    const text = W.cancelText(item.parts.name.textContent);
+    if (await ctx.confirm({ title: W.cancelTitle, text, yes: W.cancelYes, no: W.keep, danger: true })) await this._move(item, "CANCELLED", item.parts.cancel, W.moved("CANCELLED"));
+  }
+
+  _move(item, status, control, word) {
+    const { ctx } = this;
+    return this._write(item, control, item.parts.fault, async () => {
+      await ctx.settled(await ctx.api.patch(`/bookings/${item.row.id}`, { status }));
+      ctx.toast(word, { kind: "good" });
+    });
+  }
+
+  /** What is refused is said where it was asked for; a clash names the times that are taken. */
+  async _write(item, control, fault, work) {
+    if (control.getAttribute("aria-busy")) return;
+    setAttribute(control, "aria-busy", "true");
+    setText(fault, "");
+    try {
+      await work();
+    } catch (error) {
+      const details = (error.errors ?? []).map((one) => one.detail);
+      setText(fault, local([error.message, ...details].join(" "), this.ctx.clock.now()));
+    } finally {
+      setAttribute(control, "aria-busy", null);
+    }
+  }
+}
+
+const MOMENT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+const local = (text, now) => text.replace(MOMENT, (at) => when(Date.parse(at), now));
+
+/** What somebody said of an option: its rank, that it is impossible, or "" before they have answered. */
+function rank(said, id) {
+  if (!said?.submitted_at) return "";
+  if (said.none_work || said.unavailable_option_ids.includes(id)) return W.cannot;
+  const place = [said.option1_id, said.option2_id, said.option3_id].indexOf(id) + 1;
+  return W.ranks[place] ?? W.unranked;
+}
