@@ -31,7 +31,8 @@
 import { HubClient } from "../client/hub.js";
 import { Api } from "./api.js";
 import { Clock } from "./clock.js";
-import { h, icon, keyed, setAttribute, setText } from "./dom.js";
+import { h, icon } from "./dom.js";
+import { Head } from "./head.js";
 import { Link } from "./link.js";
 import { Notices } from "./notices.js";
 import { forget, remember, remembered } from "./session.js";
@@ -40,7 +41,7 @@ import * as words from "./words.js";
 import * as day from "./pages/day.js";
 import * as mine from "./pages/mine.js";
 
-const { PAGE, ROLE, SAY } = words;
+const { SAY } = words;
 const el = (id) => document.getElementById(id);
 const FLIES = ["STUDENT", "INSTRUCTOR"];
 const SETTLE = 10_000; // ms
@@ -76,6 +77,7 @@ export class Shell {
     this.clock = new Clock(this.client);
     signal.addEventListener("abort", () => this.clock.stop());
     this.onleave = onleave;
+    this.head = new Head();
   }
 
   async start() {
@@ -245,42 +247,22 @@ export class Shell {
   }
 
   _person() {
-    const { name, role, email } = this.me;
-    setText(el("me-initials"), words.initials(name));
-    setAttribute(el("me-initials"), "data-role", role);
-    for (const id of ["me-name", "me-card-name"]) setText(el(id), name);
-    for (const id of ["me-role", "me-card-role"]) setText(el(id), ROLE[role] ?? "");
-    setText(el("me-card-email"), email ?? "");
+    this.head.person(this.me);
     this._menu();
   }
 
   _menu() {
-    const here = Object.entries(PAGES).filter(([, page]) => page.sign && (!page.roles || page.roles.includes(this.me.role)));
-    keyed(el("nav-list"), here, ([name]) => name, ([name, page]) => {
-      const badge = h("span", { class: "badge", "aria-hidden": "true", hidden: true });
-      const said = h("span", { class: "unseen" });
-      const link = h("a", { href: `#/${name}` }, icon(page.sign), h("span", { class: "nav-word" }, PAGE[name]), badge, said);
-      return Object.assign(h("li", {}, link), { parts: { link, badge, said } });
-    }, ({ parts: { link, badge, said } }, [name]) => {
-      setAttribute(link, "aria-current", this.shown === name ? "page" : null);
-      const count = this.notices?.count(name) ?? 0;
-      badge.hidden = count === 0;
-      setText(badge, count > 99 ? "99+" : String(count));
-      setText(said, count ? ` ${this.notices.says(name, count)}` : "");
-    });
-    this._title();
+    const { role } = this.me;
+    const here = Object.entries(PAGES).filter(([, page]) => page.sign && (!page.roles || page.roles.includes(role)));
+    this.head.menu(here, this.shown, this.notices);
   }
 
-  _title(text = this.titled) {
-    this.titled = text;
-    const unread = this.notices?.count("notifications") ?? 0;
-    document.title = [unread ? `(${unread}) ` : "", text ? `${text} · ` : "", SAY.app].join("");
+  _title(text) {
+    this.head.title(text, this.notices);
   }
 
   _tick(now) {
-    setText(el("clock-local"), words.clock(now));
-    setText(el("clock-zone"), words.zone(now));
-    setText(el("clock-zulu"), words.zulu(now));
+    this.head.tick(now);
     this.link.render();
   }
 }

@@ -3,11 +3,11 @@
  *
  * What is saved is shown at once, and taken back with the reason where the hub refuses it.
  */
-import { Form, dialog, field, select } from "../form.js";
 import { clear, h, icon, keyed, setAttribute, setText } from "../dom.js";
+import { hoursForm } from "../hours-form.js";
 import { empty } from "../instead.js";
 import { PAGE, SAY, WEEKDAYS, calendarDate, zoneOf } from "../words.js";
-import { addDays, asClock, dateKey, minuteIn, onDate, sunday, todayIn } from "../week.js";
+import { addDays, dateKey, minuteIn, onDate, sunday, todayIn } from "../week.js";
 
 const DAYS = [0, 1, 2, 3, 4, 5, 6];
 const DAY = 24 * 60;
@@ -178,43 +178,10 @@ class Availability {
     const row = { ...shown };
     this.editing = [kind, row];
     this._open(kind, row);
-    const clockInput = (value) => h("input", { type: "text", inputmode: "numeric", autocomplete: "off", maxlength: "5", placeholder: "HH:MM", value: value ?? "" });
-    const read = (input) => asClock(input.value);
-    const start = field("start_time", SAY.from, clockInput(row.start_time ?? (row.id ? "" : "09:00")), { read });
-    const end = field("end_time", SAY.to, clockInput(row.end_time ?? (row.id ? "" : "17:00")), { read, hint: SAY.midnight });
-    const times = h("div", { class: "field-row" }, start.element, end.element);
-    const remove = row.id ? [h("button", { type: "button", class: "button is-remove", "data-edit": true, onclick: () => form.send(() => this.remove(kind, row, close)) }, icon("trash"), SAY.remove)] : [];
-    let fields;
-    if (kind === "pattern") {
-      fields = [
-        field("day_of_week", SAY.everyWeekOn, select(WEEKDAYS.map((word, day) => [day, word]), row.day_of_week), { read: (input) => Number(input.value) }),
-        times,
-        field("is_active", SAY.isActive, h("input", { type: "checkbox", checked: row.is_active !== false })),
-      ];
-    } else {
-      const whole = field("whole", SAY.wholeDay, h("input", { type: "checkbox", checked: !row.start_time }));
-      const show = () => (times.hidden = whole.input.checked);
-      whole.input.addEventListener("change", show);
-      show();
-      fields = [
-        field("override_date", SAY.date, h("input", { type: "date", value: row.override_date, required: true })),
-        field("is_blocked", SAY.thatDay, select([["true", SAY.iCannot], ["false", SAY.iCanToo]], row.is_blocked), { read: (input) => input.value === "true" }),
-        whole,
-        times,
-        field("reason", SAY.reason, h("input", { type: "text", maxlength: "255", autocomplete: "off", value: row.reason ?? "" }), { read: (input) => input.value.trim() || null }),
-      ];
-    }
-    const form = new Form({
-      fields,
-      extra: remove,
-      cancel: () => close(),
-      submit: (values) => this.save(kind, row, body(kind, values), close),
+    hoursForm(kind, row, {
+      save: (values, close) => this.save(kind, row, values, close),
+      remove: (close) => this.remove(kind, row, close),
     });
-    form.fields.push(start, end);
-    for (const one of [start, end]) one.input.addEventListener("input", () => one.fault(""));
-    const title = row.id ? (kind === "pattern" ? SAY.editHours : SAY.editException) : kind === "pattern" ? SAY.addHours : SAY.addException;
-    const close = dialog(title, form.element);
-    form.fields[0].input.focus();
   }
 
   /** Shown at once; on a refusal everything is as it was, and the form, still open, says why. */
@@ -276,11 +243,6 @@ class Availability {
       this.draw();
     }
   }
-}
-
-/** The values of a form as the hub takes them. */
-function body(kind, { whole, ...values }) {
-  return kind === "override" && whole ? { ...values, start_time: null, end_time: null } : values;
 }
 
 const two = (number) => String(number).padStart(2, "0");

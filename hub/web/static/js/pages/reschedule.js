@@ -7,8 +7,8 @@
  */
 import { clear, h, icon, setAttribute, setText } from "../dom.js";
 import { confidence, forecast } from "../forecast.js";
-import { dayKey } from "../flights.js";
 import { empty } from "../instead.js";
+import { outcome } from "../outcome.js";
 import { Ranking } from "../ranking.js";
 import { PAGE, SAY, clock, countdown, date, moment, route, tail, weekday, zone, zulu } from "../words.js";
 
@@ -217,14 +217,7 @@ class Reschedule {
   /** What came of it, where something did. */
   _outcome(open) {
     const { told, booking } = this;
-    const to = booking?.rescheduled_to_datetime && Date.parse(booking.rescheduled_to_datetime);
-    const [kind, sign, title, text, link] =
-      to ? ["good", "completed", SAY.movedTo(`${weekday(to)}, ${date(to)}, ${clock(to)} ${zone(to)} (${zulu(to)})`), SAY.movedMore, [`#/day/${dayKey(to)}${this.successor ? `/${this.successor}` : ""}`, SAY.showFlight]]
-      : !open ? ["plain", "stopped", SAY.closed, SAY.closedMore]
-      : told.items.length === 0 ? ["plain", "options", SAY.noOptions, SAY.noOptionsMore]
-      : told.escalated ? ["warn", "flag", told.mine?.none_work ? SAY.noneSent : SAY.escalated, this.over || !this.party ? SAY.escalatedMore : SAY.stillChange]
-      : this.over ? ["warn", "clock", SAY.passed, SAY.passedMore]
-      : [];
+    const [kind, sign, title, text, link] = outcome({ told, booking, open, over: this.over, party: this.party, successor: this.successor });
     this.state.hidden = !kind;
     this.clock.hidden = !told.deadline || !open;
     this.other.hidden = !open || told.items.length === 0;
