@@ -94,12 +94,13 @@ async function isRefused(token) {
   }
 }
 
-const ask = (path, token) =>
-  fetch(path, {
+function ask(path, token) {
+  return fetch(path, {
     headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
     cache: "no-store",
     signal: AbortSignal.timeout(PATIENCE),
   });
+}
 
 /** What an admin asked of this very screen. */
 function obeyed(device, client) {
