@@ -99,7 +99,7 @@ def tags(request: web.Request, header: str, *, weak: bool = False) -> frozenset[
         if (tag := _ENTITY_TAG.match(text, at)) is None or tag.end() == at:
             raise Unparsable(f"{header} is not a list of entity tags.")
         if tag[2] is not None and (weak or not tag[1]):
-            found.add(tag[2])
+            found.add(tag[2].removesuffix(codings.TAGGED))
         at = tag.end()
     return frozenset(found)
 

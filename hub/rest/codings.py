@@ -1,12 +1,14 @@
-"""Content-Encoding of request bodies (RFC 9110 section 8.4): what is decoded here, and to what size.
+"""Content-Encoding (RFC 9110 section 8.4): what is decoded of requests, to what size, and encoded of answers.
 
 aiohttp would decode as bytes come in, with whatever codecs happen to be installed, and go on with
-what has been refused already; so it is told not to. Invariant: nothing is decoded beyond the limit
-that is given, however much is hidden in how little.
+what has been refused already; so it is told not to. Invariants: nothing is decoded beyond the limit
+that is given, however much is hidden in how little; the same bytes in another coding have another
+entity tag (section 8.8.3.3), and both name one version.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 
 from aiohttp import hdrs, web
@@ -17,6 +19,14 @@ from hub.rest.problem import Refused
 #: What is understood, as Accept-Encoding says it.
 ACCEPTED = "gzip, deflate"
 _GZIP, _ZLIB, _RAW = 31, 15, -15
+#: Answers below this many bytes are not worth the encoding: one row, a problem.
+WORTH = 4096
+#: What the entity tag of a gzipped answer ends in; no version has such a character.
+TAGGED = "~gz"
+#: gzip as a member of Accept-Encoding (section 12.5.3), and not with a weight of 0.
+_TAKES = re.compile(
+    r"(?:^|,)\s*(?:gzip|x-gzip)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(?=,|$)", re.IGNORECASE
+)
 
 
 def coding(request: web.Request) -> str:
@@ -47,6 +57,18 @@ def decoded(data: bytes, coding: str, most: int) -> bytes | None:
     if not decoder.eof or decoder.unused_data:
         raise _broken()
     return found
+
+
+def takes_gzip(request: web.Request) -> bool:
+    """Whether whoever asks says that it understands gzip."""
+    said = ",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, []))
+    return _TAKES.search(said) is not None
+
+
+def gzipped(body: bytes) -> bytes:
+    """Encoded at the least effort: for the wire's sake, not at the cost of whoever else waits."""
+    encoder = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+    return encoder.compress(body) + encoder.flush()
 
 
 def _broken() -> Unparsable:

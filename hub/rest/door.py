@@ -23,6 +23,7 @@ from aiohttp.typedefs import Middleware
 
 from hub.errors import Fault, HubError, Invalid
 from hub.rest import asked, cors
+from hub.rest.codings import TAGGED, WORTH, gzipped, takes_gzip
 from hub.rest.house import House
 from hub.rest.limits import TOLD, Share
 from hub.rest.problem import REQUEST_ID, Refused, from_aiohttp, marks, problem, render
@@ -177,23 +178,28 @@ def _key(request: web.Request, route: Route, principal: Principal | None, body: 
 def _dress(house: House, request: web.Request, answer: Answer) -> web.Response:
     headers = answer.headers
     headers.setdefault("Cache-Control", "private, no-cache")
-    headers["Vary"] = "Authorization"
+    headers["Vary"] = "Authorization, Accept-Encoding"
     if answer.snapshot is not None:
         headers["Hub-Cursor"] = f"{house.feed.epoch}.{answer.snapshot}"
     if answer.transaction is not None:
         headers["Hub-Transaction"] = answer.transaction
     reading = request.method in _SAFE
+    body, suffix = answer.body, ""
+    if body is not None and reading and len(body) >= WORTH and takes_gzip(request):
+        suffix = TAGGED
     if answer.body is not None and (answer.tagged or (reading and answer.status == 200)):
         tag = version(answer.body)
-        headers["ETag"] = f'"{tag}"'
+        headers["ETag"] = f'"{tag}{suffix}"'
         if reading:
             known = asked.tags(request, hdrs.IF_NONE_MATCH, weak=True)
             if known is not None and (tag in known or "*" in known):
                 return web.Response(status=304, headers=headers)
-    if answer.body is None:
+    if body is None:
         return web.Response(status=answer.status, headers=headers)
     headers.setdefault("Content-Type", "application/json")
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+    if suffix:
+        headers["Content-Encoding"], body = "gzip", gzipped(body)
+    return web.Response(status=answer.status, body=body, headers=headers)
 
 
 def allow(methods: list[str]) -> Serve:

@@ -34,7 +34,7 @@ kept a day, in the transaction of the write itself.
 **Values.** Times are RFC 3339: with any offset in, `Z` out; one without an offset is refused. Bodies are
 JSON in UTF-8, of up to 256 KiB, no member named twice, nothing nested deeper than 32; a change is a merge
 patch (RFC 7396). A member or parameter that is not known is refused, not ignored. `gzip` and `deflate`
-are understood.
+are understood; long answers are gzipped for whoever takes that.
 
 **How fast.** Each person and each key has a share of requests, and whoever is not signed in one an address:
 `RateLimit-Policy` says how large it is and `RateLimit` what is left of it, on every answer. Beyond it the
