@@ -6,14 +6,17 @@
 import { clear, h, icon, keyed, setText } from "../js/dom.js";
 import { dayKey, dayOf, midnight } from "../js/flights.js";
 import { field, select } from "../js/form.js";
-import { ROLES, calendarDate, clockSeconds, date, relativeDay, weekday } from "../js/words.js";
+import { ROLES, calendarDate, clockSeconds, date, relativeDay, surname, tail, weekday } from "../js/words.js";
 import { Reading, act, button, change, drawing, everything, head, standIn } from "./parts.js";
 import { Roster, fullName } from "./roster.js";
-import { ACTION, ENTITY, MEMBER, MENU, SCOPE, W, said, short } from "./words.js";
+import { ACTION, ENTITY, MEMBER, MENU, SCOPE, W, said, short, when } from "./words.js";
 
 const NARROW = ["entity_type", "entity_id", "action", "actor", "from", "to"];
+/** A row's members in the order a person would tell them. */
+const ORDER = Object.keys(MEMBER);
 /** What every new row has, and says nothing. */
 const DULL = new Set(["id", "created_at", "updated_at", "booking_id", "user_id", "cognito_user_id"]);
+const NEAR = 14; // days to either side, in which flights are known by more than their id
 const MOST = 12; // members of a row that was made or is gone
 
 export function mount(root, ctx) {
@@ -52,6 +55,12 @@ class Audit {
       this.keys = new Map(rows.map((row) => [row.id, row]));
       this._who();
     }, () => {});
+    this.flights = new Map();
+    const near = (days) => new Date(midnight(ctx.clock.now(), days)).toISOString();
+    everything(ctx.api, "/bookings", { from: near(-NEAR), to: near(NEAR) }, ctx.signal).then((rows) => {
+      this.flights = new Map(rows.map((row) => [row.id, row]));
+      this.draw();
+    }, () => {});
     this.update(ctx.params);
   }
 
@@ -65,8 +74,10 @@ class Audit {
     this.page = null;
     this.older = [];
     clear(this.list);
-    if (this.read) this.again();
-    else this.read = new Reading(this.ctx, (signal) => this._first(signal), this.draw);
+    if (this.read) {
+      this.read.value = this.read.error = null;
+      this.again();
+    } else this.read = new Reading(this.ctx, (signal) => this._first(signal), this.draw);
     this.draw();
   }
 
@@ -137,27 +148,33 @@ class Audit {
       const at = dayOf(key);
       return h("section", { class: "trail-day" }, h("h2", {}, `${relativeDay(at, now)}${weekday(at)}, ${date(at)}`), h("ol", {}));
     }, (section, [, these]) => {
-      keyed(section.lastElementChild, these, (one) => one.id, (one) => this._entry(one, now), (item, one) => setText(item.who, this._actor(one)));
+      keyed(section.lastElementChild, these, (one) => one.id, (one) => this._entry(one, now), (item, one) => {
+        setText(item.which, this._which(one));
+        setText(item.who, this._actor(one));
+      });
     });
   }
 
   _entry(entry, now) {
     const who = h("b");
+    const which = h("span");
     const what = entry.entity_type;
     const only = encodeURIComponent(`entity_type=${what}&entity_id=${entry.entity_id}`);
     const item = h("li", { class: "entry", "data-key": entry.id, "data-action": entry.action },
       h("time", { class: "quiet", datetime: entry.created_at }, clockSeconds(Date.parse(entry.created_at))),
       h("span", { class: "entry-sign" }, icon({ create: "plus", update: "edit", delete: "trash" }[entry.action] ?? "trail")),
       h("div", { class: "entry-words" },
-        h("p", {}, h("b", {}, ENTITY[what] ?? what), ` ${this._which(entry)} ${ACTION[entry.action] ?? entry.action} `, W.by(""), who),
+        h("p", {}, h("b", {}, ENTITY[what] ?? what), " ", which, ` ${ACTION[entry.action] ?? entry.action} `, W.by(""), who),
         this._changes(entry, now)),
       this.asked.entity_id ? "" : h("a", { href: `#/admin/audit/${only}`, "aria-label": `${W.onlyThis}: ${ENTITY[what] ?? what} ${short(entry.entity_id)}` }, W.onlyThis));
-    return Object.assign(item, { who });
+    return Object.assign(item, { who, which });
   }
 
   /** Which one it is: a name where there is one, else the end of its id. */
   _which({ entity_type: type, entity_id: id, metadata }) {
     const row = metadata?.row;
+    const flight = this.flights.get(type === "booking" ? id : row?.booking_id);
+    if (flight) return `${when(Date.parse(flight.scheduled_datetime), this.ctx.clock.now())} ${tail(flight)} ${surname(flight.student_name)}`;
     if (type === "user") return this.roster.name(id) ?? (row ? fullName(row) : short(id));
     if (type === "api_key") return this.keys.get(id)?.name ?? row?.name ?? short(id);
     return row?.name ?? short(id);
@@ -180,7 +197,7 @@ class Audit {
         h("li", {}, h("span", { class: "quiet" }, MEMBER[member] ?? member), " ", change(word(member, from), word(member, to)))));
     }
     if (!row) return "";
-    const told = Object.entries(row).filter(([member, value]) => !DULL.has(member) && value !== null && !/tude$/.test(member)).slice(0, MOST);
+    const told = Object.entries(row).filter(([member, value]) => !DULL.has(member) && value !== null && !/tude$/.test(member)).sort(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b)).slice(0, MOST);
     return h("ul", { class: "changes" }, told.map(([member, value]) => h("li", {}, h("span", { class: "quiet" }, MEMBER[member] ?? member), " ", h("b", {}, word(member, value)))));
   }
 }

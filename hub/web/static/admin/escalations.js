@@ -8,7 +8,7 @@ import { clear, flash, h, icon, keyed, setAttribute, setIcon, setText } from "..
 import { countdown, route, tail } from "../js/words.js";
 import { act, button, drawing, head, standIn } from "./parts.js";
 import { Roster } from "./roster.js";
-import { MENU, W, when } from "./words.js";
+import { MENU, W, capital, when } from "./words.js";
 
 
 export async function mount(root, ctx) {
@@ -161,7 +161,7 @@ class Escalations {
   _updateOption({ parts }, option, said, names, now) {
     const at = Date.parse(option.suggested_datetime);
     const past = at <= now;
-    setText(parts.when, when(at, now));
+    setText(parts.when, capital(when(at, now)));
     setText(parts.take.lastElementChild, past ? W.past : W.take);
     parts.take.disabled = past;
     setAttribute(parts.take, "aria-label", past ? null : `${W.take}: ${when(at, now)}`);
@@ -216,7 +216,7 @@ class Escalations {
     const { ctx } = this;
     const at = when(Date.parse(option.suggested_datetime), ctx.clock.now());
     setText(parts.fault, "");
-    if (!(await ctx.confirm({ title: W.takeTitle, text: W.takeText(at, item.parts.name.textContent), yes: W.takeYes }))) return;
+    if (!(await ctx.confirm({ title: W.takeTitle, text: W.takeText(capital(at), item.parts.name.textContent), yes: W.takeYes }))) return;
     await this._write(item, parts.take, parts.fault, async () => {
       await ctx.settled(await ctx.api.post(`/bookings/${item.row.id}/reschedule`, { option_id: option.id }));
       ctx.toast(W.taken(at), { kind: "good" });

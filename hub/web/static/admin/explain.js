@@ -3,7 +3,7 @@
  *
  * Who and which is in the address: a question can be sent to a colleague as a link.
  */
-import { h, icon, setText } from "../js/dom.js";
+import { h, icon } from "../js/dom.js";
 import { Form, field, select } from "../js/form.js";
 import { midnight } from "../js/flights.js";
 import { ROLES, STATUS, clock, clockSeconds, route, shortDate, tail } from "../js/words.js";
@@ -19,12 +19,12 @@ class Explain {
   constructor(root, ctx) {
     this.ctx = ctx;
     this.flights = new Map();
+    this.ids = new Map(); // by what a flight is called here
     this.list = h("datalist", { id: "explain-flights" });
-    this.which = h("p", { class: "quiet" });
-    this.booking = field("booking", W.flight, h("input", { type: "text", list: this.list.id, autocomplete: "off", spellcheck: "false", maxlength: "100" }), { hint: W.flightHint });
+    this.booking = field("booking", W.flight, h("input", { type: "text", list: this.list.id, autocomplete: "off", spellcheck: "false", maxlength: "200" }), { hint: W.flightHint });
     this.who = field("who", W.who, select([["", W.choose]]));
     this.result = h("div", { class: "explained", role: "region", "aria-live": "polite", "aria-label": W.explain });
-    this.form = new Form({ fields: [h("div", { class: "field-row" }, this.booking.element, this.who.element), this.list, this.which], save: W.explain, submit: () => this.ask() });
+    this.form = new Form({ fields: [h("div", { class: "field-row" }, this.booking.element, this.who.element), this.list], save: W.explain, submit: () => this.ask() });
     this.form.fields.push(this.booking, this.who);
     // It reads, so it works whatever the connection does.
     this.form.button.removeAttribute("data-edit");
@@ -39,7 +39,7 @@ class Explain {
   update([booking = "", who = ""]) {
     this.booking.input.value = booking;
     this.who.input.value = who;
-    if (booking) this._name();
+    this._name();
     if (ID.test(booking) && who) this.form.send();
     else this.result.replaceChildren();
   }
@@ -54,8 +54,8 @@ class Explain {
       everything(api, "/devices", { revoked: "false" }, signal).catch(() => []),
       this.roster.ready,
     ]);
-    for (const row of flights) this.flights.set(row.id, row);
-    this.list.replaceChildren(...flights.map((row) => h("option", { value: row.id }, this._says(row))));
+    for (const row of flights) this._learn(row);
+    this.list.replaceChildren(...flights.map((row) => h("option", { value: this._says(row) })));
     const people = ["STUDENT", "INSTRUCTOR", "ADMIN"].map((role) => h("optgroup", { label: ROLES[role] }, this.roster.of(role).map((one) => h("option", { value: one.id }, fullName(one)))));
     this.who.input.append(...people, devices.length ? h("optgroup", { label: W.kiosks }, devices.map((one) => h("option", { value: `device:${one.id}` }, one.name))) : "");
   }
@@ -65,20 +65,29 @@ class Explain {
     return `${shortDate(at)}, ${clock(at)} · ${tail(row)} · ${row.student_name} · ${row.instructor_name}`;
   }
 
-  /** Which flight an id stands for. */
+  _learn(row) {
+    this.flights.set(row.id, row);
+    this.ids.set(this._says(row), row.id);
+  }
+
+  /** The id of what was chosen or pasted. */
+  get id() {
+    const typed = this.booking.input.value.trim();
+    return this.ids.get(typed) ?? typed;
+  }
+
+  /** An id that was pasted, in words, where it is known. */
   async _name() {
-    const id = this.booking.input.value.trim();
-    if (ID.test(id) && !this.flights.has(id)) {
-      await this.ctx.api.get(`/bookings/${id}`, {}, { signal: this.ctx.signal }).then(({ body }) => this.flights.set(id, body), () => {});
-    }
-    if (id !== this.booking.input.value.trim()) return;
+    const { id } = this;
+    if (!ID.test(id)) return;
+    if (!this.flights.has(id)) await this.ctx.api.get(`/bookings/${id}`, {}, { signal: this.ctx.signal }).then(({ body }) => this._learn(body), () => {});
     const row = this.flights.get(id);
-    setText(this.which, row ? this._says(row) : "");
+    if (row && this.booking.input.value.trim() === id) this.booking.input.value = this._says(row);
   }
 
   async ask() {
     const { ctx } = this;
-    const booking = this.booking.input.value.trim();
+    const booking = this.id;
     const who = this.who.input.value;
     const [kind, id] = who.startsWith("device:") ? ["device", who.slice(7)] : ["user", who];
     if (!who) {

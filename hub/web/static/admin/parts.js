@@ -25,7 +25,8 @@ export function standIn(place, { error = null, loaded, count, none, again = null
   } else if (!loaded) {
     const bars = Array.from({ length: 5 }, () => h("div", { class: "wait-lane" }, h("i"), h("i"), h("i")));
     what = h("div", { class: "skeleton", "data-what": "wait", role: "img", "aria-label": SAY.loading }, bars);
-  } else if (count === 0) what = empty(...none);
+  } else if (error?.status) what = h("p", { class: "form-fault", role: "alert", "data-what": error.message }, `${W.notFresh} ${error.message}`);
+  else if (count === 0) what = empty(...none);
   if (what?.dataset.what !== place.firstElementChild?.dataset.what) place.replaceChildren(...(what ? [what] : []));
 }
 

@@ -122,6 +122,7 @@ export const W = {
   anyLevel: "None",
   refresh: "Read again",
   notRead: "This could not be read",
+  notFresh: "It could not be read again.",
   pageFailed: "This panel could not be loaded",
   filters: "Narrow",
   filtersOn: (count) => (count ? `Narrow (${count})` : "Narrow"),
@@ -189,7 +190,7 @@ export const W = {
   noneOpen: "Nobody is looking for a new time",
   noneOpenMore: "When a flight needs one, it appears here by itself.",
   openCount: (needs, runs) => `${plural(needs, "flight")} ${needs === 1 ? "needs" : "need"} you, ${runs} waiting for answers`,
-  instead: (when) => `Instead of ${when}`,
+  instead: (when) => `Was ${when}`,
   deadlineOver: (when) => `Deadline was ${when}`,
   deadline: (when) => `Deadline ${when}`,
   noDeadline: "No times are offered yet",
@@ -352,13 +353,17 @@ export const W = {
   wide: "no filter",
 };
 
-/** A moment as a sentence has it: "14:05", "Tomorrow, 14:05", "Wed, Nov 25, 14:05". */
+/** A moment within a sentence: "14:05", "tomorrow, 14:05", "Wed, Nov 25, 14:05". */
 export function when(at, now) {
   const relative = relativeDay(at, now);
   if (relative === "Today, ") return clock(at);
-  return `${relative || `${shortDate(at)}, `}${clock(at)}`;
+  return `${relative ? relative.toLowerCase() : `${shortDate(at)}, `}${clock(at)}`;
 }
 
+/** The same where a sentence begins. */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+const SECONDLESS = /^(\d\d:\d\d):00$/;
 const MOMENT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:[\d.]+)?(Z|[+-]\d\d(:?\d\d)?)$/;
 
 /** A member's value as the trail says it; `names` gives a person's name by id, or undefined. */
@@ -373,6 +378,7 @@ export function said(member, value, names, now) {
   if (typeof value === "object") return [value.flight_category, value.conditions].filter(Boolean).join(", ") || JSON.stringify(value);
   const text = String(value);
   if (MOMENT.test(text)) return when(Date.parse(text.replace(" ", "T")), now);
+  if (SECONDLESS.test(text)) return text.slice(0, 5);
   return names?.(text) ?? (ID.test(text) ? short(text) : text);
 }
 

@@ -1,0 +1,235 @@
+"""The admin's bookings: made, changed and cancelled at the page; two admins at one flight; what is refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from playwright.async_api import Locator, expect
+from running import Hub
+from visiting import (
+    ADMIN,
+    INSTRUCTOR,
+    OTHER_STUDENT,
+    PATIENCE,
+    PHONE,
+    STUDENT,
+    Visit,
+    Visitors,
+    book,
+    status,
+)
+
+from hub.rules.status import MOVES
+
+_SOON = "date_trunc('hour', now(), 'UTC') + interval '3 days'"
+
+
+async def _open(visit: Visit, key: str) -> Locator:
+    """The form of a flight."""
+    await visit.flight(key).locator("button").click()
+    dialog = visit.page.get_by_role("dialog")
+    await expect(dialog.get_by_label("Minutes")).to_be_visible(timeout=PATIENCE)
+    return dialog
+
+
+async def _row(sql: Any, key: str) -> Any:
+    return await sql.fetchrow("SELECT * FROM bookings WHERE id = $1::text::uuid", key)
+
+
+async def test_a_flight_is_booked_and_a_clash_is_said_at_its_field(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await book(sql, OTHER_STUDENT, INSTRUCTOR, at=_SOON, tail="N1TAKEN", minutes=90)
+    at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=3)
+    visit.refusals |= {409, 422}
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    page = visit.page
+    await expect(page.get_by_role("heading", name="Bookings")).to_be_visible()
+    new = page.get_by_role("button", name="New flight")
+    await new.click()
+    dialog = page.get_by_role("dialog", name="New flight")
+    await expect(dialog.get_by_label("Student")).to_be_focused()
+
+    # Every fault at once, each at its field, the first one in focus; nothing typed is lost.
+    await dialog.get_by_role("button", name="New flight").click()
+    await expect(dialog.locator("[data-field=student_id] .fault")).not_to_be_empty(timeout=PATIENCE)
+    await expect(dialog.locator("[data-field=departure_airport] .fault")).not_to_be_empty()
+    await expect(dialog.get_by_label("Student")).to_be_focused()
+
+    await dialog.get_by_label("Student").select_option(label="Jonah Bright")
+    await dialog.get_by_label("Instructor").select_option(label="Tomás Herrera")
+    await dialog.get_by_label("Date").fill(at.date().isoformat())
+    await dialog.get_by_label("Departs").fill((at + timedelta(minutes=30)).strftime("%H%M"))
+    await dialog.get_by_label("Aircraft").fill("n1mine")
+    await dialog.get_by_label("From", exact=True).fill("kpao")
+    await dialog.get_by_label("To", exact=True).fill("KSQL")
+    await dialog.get_by_role("button", name="New flight").click()
+    clash = dialog.locator("[data-field=instructor_id] .fault")
+    await expect(clash).to_contain_text("is taken from", timeout=PATIENCE)
+    await expect(clash).to_contain_text(at.strftime("%H:%M"))
+    await expect(clash).not_to_contain_text(re.compile(r"\dT\d"))
+    await expect(dialog.get_by_label("Instructor")).to_be_focused()
+
+    await dialog.get_by_label("Departs").fill((at + timedelta(hours=2)).strftime("%H:%M"))
+    await dialog.get_by_role("button", name="New flight").click()
+    await expect(dialog).to_be_hidden(timeout=PATIENCE)
+    await expect(new).to_be_focused()
+    made = await sql.fetchrow("SELECT * FROM bookings WHERE aircraft_id = 'N1MINE'")
+    assert made["scheduled_datetime"] == at + timedelta(hours=2)
+    assert made["departure_airport"] == "KPAO"
+    assert float(made["departure_latitude"]) != 0
+    await visit.shows(str(made["id"]), "CONFIRMED")
+
+
+async def test_two_admins_at_one_flight_and_nobody_is_overwritten_unseen(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    one, two = await visitors(), await visitors()
+    for visit in (one, two):
+        await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    mine, theirs = await _open(one, key), await _open(two, key)
+    await theirs.get_by_label("Aircraft").fill("N2THEIRS")
+    await theirs.get_by_label("Minutes").fill("75")
+    await theirs.get_by_role("button", name="Save").click()
+    await expect(theirs).to_be_hidden(timeout=PATIENCE)
+    # The list behind the other's form already shows it.
+    await expect(one.flight(key)).to_contain_text("N2THEIRS", timeout=PATIENCE)
+
+    one.refusals.add(412)
+    await mine.get_by_label("Minutes").fill("45")
+    await mine.get_by_role("button", name="Save").click()
+    told = mine.get_by_role("group", name="Somebody changed this")
+    await expect(told).to_contain_text("Aircraft", timeout=PATIENCE)
+    await expect(told).to_contain_text("N2THEIRS")
+    await expect(told).to_contain_text("60")
+    await expect(told).to_contain_text("yours: 45")
+    assert (await _row(sql, key))["duration_minutes"] == 75
+    await told.get_by_role("button", name="Save mine on top").click()
+    await expect(mine).to_be_hidden(timeout=PATIENCE)
+    after = await _row(sql, key)
+    assert (after["duration_minutes"], after["aircraft_id"]) == (45, "N2THEIRS")
+    await expect(two.flight(key)).to_contain_text("45 min", timeout=PATIENCE)
+
+    # And the other way: what was typed is given up for what is there.
+    mine, theirs = await _open(one, key), await _open(two, key)
+    await theirs.get_by_label("Minutes").fill("30")
+    await theirs.get_by_role("button", name="Save").click()
+    await expect(theirs).to_be_hidden(timeout=PATIENCE)
+    await mine.get_by_label("Minutes").fill("90")
+    await mine.get_by_role("button", name="Save").click()
+    await mine.get_by_role("button", name="Take theirs").click()
+    await expect(mine.get_by_label("Minutes")).to_have_value("30")
+    await mine.get_by_role("button", name="Save").click()
+    await expect(mine).to_be_hidden(timeout=PATIENCE)
+    assert (await _row(sql, key))["duration_minutes"] == 30
+
+
+async def test_a_status_moves_at_once_and_back_where_it_is_refused(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    page = visit.page
+    dialog = await _open(visit, key)
+    held: list[Any] = []
+
+    async def hold(route: Any) -> None:
+        held.append(route) if route.request.method == "PATCH" else await route.continue_()
+
+    await page.route(f"**/bookings/{key}", hold)
+    await dialog.get_by_role("button", name="Mark at risk").click()
+    # Shown before the hub has answered, and marked as not settled.
+    await visit.shows(key, "AT_RISK")
+    await expect(visit.flight(key)).to_have_attribute("data-pending", "yes")
+    assert (await _row(sql, key))["status"] == "CONFIRMED"
+    # Meanwhile another program ends it.
+    await status(sql, key, "COMPLETED")
+    visit.refusals.add(412)
+    await held[0].continue_()
+    await expect(page.locator("#toasts")).to_contain_text(
+        "Somebody else changed it", timeout=PATIENCE
+    )
+    await visit.shows(key, "COMPLETED")
+    await expect(visit.flight(key)).not_to_have_attribute("data-pending", "yes")
+    await page.unroute(f"**/bookings/{key}")
+
+    dialog = await _open(visit, key)
+    await expect(dialog).to_contain_text("that is final")
+    await page.keyboard.press("Escape")
+    await expect(visit.flight(key).locator("button")).to_be_focused()
+
+    other = await book(sql, STUDENT, INSTRUCTOR, at=f"{_SOON} + interval '1 day'")
+    dialog = await _open(visit, other)
+    await dialog.get_by_role("button", name="Cancel flight").click()
+    await page.locator("#confirm").get_by_role("button", name="Keep it").click()
+    assert (await _row(sql, other))["status"] == "CONFIRMED"
+    await dialog.get_by_role("button", name="Cancel flight").click()
+    await page.locator("#confirm").get_by_role("button", name="Cancel flight").click()
+    await visit.shows(other, "CANCELLED")
+    await expect(page.locator("#toasts")).to_contain_text("The flight is cancelled")
+    assert (await _row(sql, other))["status"] == "CANCELLED"
+
+
+async def test_a_list_is_narrowed_by_its_address_and_stays_live(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    mine = await book(sql, STUDENT, INSTRUCTOR, at=_SOON, tail="N1MINE")
+    other = await book(sql, OTHER_STUDENT, INSTRUCTOR, at=f"{_SOON} + interval '2 hours'")
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    page = visit.page
+    await expect(visit.flight(other)).to_be_visible(timeout=PATIENCE)
+    await page.get_by_label("Person").select_option(label="Jonah Bright")
+    await expect(visit.flight(other)).to_have_count(0, timeout=PATIENCE)
+    await expect(visit.flight(mine)).to_be_visible()
+    await page.get_by_role("button", name="At risk", exact=True).click()
+    await expect(visit.flight(mine)).to_have_count(0, timeout=PATIENCE)
+    await status(sql, mine, "AT_RISK")
+    await visit.shows(mine, "AT_RISK")
+    await page.reload()
+    await visit.shows(mine, "AT_RISK")
+    await expect(page.get_by_role("button", name="At risk", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    await status(sql, mine, "CONFIRMED")
+    await expect(page.locator(".empty")).to_contain_text("No flights here", timeout=PATIENCE)
+    await page.get_by_role("link", name="Show all").click()
+    await expect(visit.flight(other)).to_be_visible(timeout=PATIENCE)
+
+
+async def test_offline_the_list_stays_and_nothing_is_written(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    visit = await visitors(viewport=PHONE)
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    await expect(visit.flight(key)).to_be_visible(timeout=PATIENCE)
+    visit.hub_is_away = True
+    await hub.stop()
+    await expect(visit.page.locator("#banner")).to_be_visible(timeout=PATIENCE)
+    await expect(visit.flight(key)).to_be_visible()
+    new = visit.page.get_by_role("button", name="New flight")
+    await expect(new).to_have_attribute("aria-disabled", "true")
+    await new.click(force=True)
+    await expect(visit.page.locator("#toasts")).to_contain_text("Nothing can be changed")
+    await expect(visit.page.get_by_role("dialog")).to_have_count(0)
+    await hub.start()
+    await visit.says("Live")
+    await expect(new).not_to_have_attribute("aria-disabled", "true")
+
+
+async def test_the_page_offers_the_moves_that_are_legal_and_no_other(
+    hub: Hub, visit: Visit
+) -> None:
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    moves = await visit.page.evaluate(
+        """async () => {
+          const base = document.querySelector('script[type=module]').src.replace(/js\\/app\\.js$/, '');
+          return (await import(`${base}admin/flight.js`)).MOVES;
+        }"""
+    )
+    assert {before: set(after) for before, after in moves.items()} == {
+        before: set(after) for before, after in MOVES.items()
+    }

@@ -1,0 +1,168 @@
+"""The admin's users, keys and audit trail at the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import Locator, expect
+from running import Client, Hub
+from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visit, book, person
+
+
+async def _open(visit: Visit, key: str) -> Locator:
+    await visit.flight(key).locator("button").first.click()
+    dialog = visit.page.get_by_role("dialog")
+    await expect(dialog.get_by_role("button", name="Save")).to_be_visible(timeout=PATIENCE)
+    return dialog
+
+
+async def test_users_are_found_made_changed_and_deleted(hub: Hub, visit: Visit, sql: Any) -> None:
+    visit.refusals |= {409, 422}
+    await visit.sign_in(hub.url, ADMIN, "#/admin/users")
+    page = visit.page
+    new = page.get_by_role("button", name="New user")
+    await new.click()
+    dialog = page.get_by_role("dialog", name="New user")
+    await dialog.get_by_label("First name").fill("Ottilie")
+    await dialog.get_by_label("Last name").fill("Lilienthal")
+    await dialog.get_by_label("E-mail").fill(STUDENT)
+    await dialog.get_by_label("Sign-in subject").fill("sub-ottilie")
+    await dialog.get_by_label("Phone").fill("no number")
+    await dialog.get_by_role("button", name="New user").click()
+    await expect(dialog.locator("[data-field=phone_number] .fault")).not_to_be_empty(
+        timeout=PATIENCE
+    )
+    await expect(dialog.get_by_label("Phone")).to_be_focused()
+    await dialog.get_by_label("Phone").fill("")
+    await dialog.get_by_role("button", name="New user").click()
+    await expect(dialog.locator("[data-field=email] .fault")).not_to_be_empty(timeout=PATIENCE)
+    await dialog.get_by_label("E-mail").fill("ottilie@example.com")
+    await dialog.get_by_role("button", name="New user").click()
+    await expect(dialog).to_be_hidden(timeout=PATIENCE)
+    key = await person(sql, "ottilie@example.com")
+    await expect(visit.flight(key)).to_contain_text("Ottilie Lilienthal", timeout=PATIENCE)
+
+    await page.get_by_label("Find by name").fill("lilien")
+    await expect(page.locator(".cards > li")).to_have_count(1)
+    dialog = await _open(visit, key)
+    await dialog.get_by_label("Training").select_option("PRIVATE_PILOT")
+    # Enter saves, as in every form.
+    await dialog.get_by_label("First name").press("Enter")
+    await expect(dialog).to_be_hidden(timeout=PATIENCE)
+    await expect(visit.flight(key)).to_contain_text("Private pilot")
+    assert (
+        await sql.fetchval("SELECT training_level FROM users WHERE id = $1::text::uuid", key)
+        == "PRIVATE_PILOT"
+    )
+
+    dialog = await _open(visit, key)
+    await dialog.get_by_role("button", name="Delete").click()
+    await page.locator("#confirm").get_by_role("button", name="Delete").click()
+    await expect(page.locator(".empty")).to_contain_text("Nobody found", timeout=PATIENCE)
+    assert await sql.fetchval("SELECT count(*) FROM users WHERE id = $1::text::uuid", key) == 0
+
+    # Who has acted stays on record, and the form says so.
+    acted = await person(sql, INSTRUCTOR)
+    async with sql.transaction():
+        await sql.execute("SELECT set_config('hub.actor', $1, true)", acted)
+        await sql.execute(
+            "UPDATE users SET phone_number = '+1 650 555 0199' WHERE email = $1", STUDENT
+        )
+    await page.get_by_label("Find by name").fill("herrera")
+    dialog = await _open(visit, acted)
+    await dialog.get_by_role("button", name="Delete").click()
+    await page.locator("#confirm").get_by_role("button", name="Delete").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text(
+        "This user has acted", timeout=PATIENCE
+    )
+    await expect(visit.flight(acted)).to_be_visible()
+
+
+async def test_a_key_is_shown_once_used_and_revoked(
+    hub: Hub, visit: Visit, sql: Any, connect: Any
+) -> None:
+    visit.refusals.add(422)
+    await visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await visit.sign_in(hub.url, ADMIN, "#/admin/keys")
+    page = visit.page
+    await expect(page.locator(".empty")).to_contain_text("No keys yet", timeout=PATIENCE)
+    await page.get_by_role("button", name="New key").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Whose it is").fill("Weather monitor")
+    await dialog.get_by_role("button", name="Make the key").click()
+    await expect(dialog.locator("[data-field=scopes] .fault")).not_to_be_empty(timeout=PATIENCE)
+    await expect(dialog.get_by_label("Read flights")).to_be_focused()
+    await dialog.get_by_label("Read flights").check()
+    await dialog.get_by_role("button", name="Make the key").click()
+
+    dialog = page.get_by_role("dialog", name="The new key")
+    field = dialog.get_by_label("Key: Weather monitor")
+    await expect(field).to_be_visible(timeout=PATIENCE)
+    secret = await field.input_value()
+    assert secret.startswith("hub_")
+    # An Escape would lose it for good, so the first one asks.
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_contain_text("not been copied yet")
+    await dialog.get_by_role("button", name="Copy").click()
+    await expect(dialog).to_contain_text("Copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == secret
+    await dialog.get_by_role("button", name="I have stored it").click()
+    await expect(dialog).to_be_hidden()
+    assert secret not in await page.content()
+
+    card = page.locator(".cards > li", has_text="Weather monitor")
+    await expect(card).to_contain_text("Read flights")
+    await expect(card).to_contain_text("made ")
+    client: Client = await connect(hub, secret)
+    await card.get_by_role("button", name="Revoke").click()
+    await page.locator("#confirm").get_by_role("button", name="Revoke").click()
+    await expect(page.locator(".empty")).to_contain_text("No keys yet", timeout=PATIENCE)
+    await expect(page.get_by_text("1 revoked")).to_be_visible()
+    assert (await client.until("bye"))["code"] == 4003
+
+
+async def test_the_trail_says_who_changed_what_from_what_to_what(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '2 days'")
+    actor = await person(sql, INSTRUCTOR)
+    async with sql.transaction():
+        await sql.execute("SELECT set_config('hub.actor', $1, true)", actor)
+        await sql.execute(
+            "UPDATE bookings SET status = 'AT_RISK', aircraft_id = 'N77TRAIL'"
+            " WHERE id = $1::text::uuid",
+            key,
+        )
+    await sql.execute(
+        """INSERT INTO availability_overrides (user_id, override_date, reason)
+           SELECT $1::text::uuid, current_date + n, 'Away ' || n FROM generate_series(1, 60) n""",
+        actor,
+    )
+    await visit.sign_in(hub.url, ADMIN, "#/admin/audit")
+    page = visit.page
+    await expect(page.locator(".entry")).to_have_count(50, timeout=PATIENCE)
+    await page.get_by_role("button", name="Show older").click()
+    await expect(page.locator(".entry")).not_to_have_count(50, timeout=PATIENCE)
+    seen = await page.locator(".entry").count()
+    assert seen > 60
+    ids = await page.locator(".entry").evaluate_all("all => all.map((one) => one.dataset.key)")
+    assert len(set(ids)) == len(ids)
+
+    await page.get_by_label("What", exact=True).select_option(label="Flight")
+    await page.get_by_label("Action").select_option("update")
+    await page.get_by_label("Who", exact=True).select_option(label="Tomás Herrera")
+    entry = page.locator(".entry")
+    await expect(entry).to_have_count(1, timeout=PATIENCE)
+    await expect(entry).to_contain_text("Bright changed by Tomás Herrera", timeout=PATIENCE)
+    await expect(entry.locator(".changes")).to_contain_text("Status Confirmed→At risk")
+    await expect(entry.locator(".changes")).to_contain_text("N77TRAIL")
+    await entry.get_by_role("link", name="Only this one").click()
+    await expect(page.locator(".entry")).to_have_count(2, timeout=PATIENCE)
+    await expect(page.locator(".entry").last).to_contain_text("made by The system")
+    await page.get_by_label("Who", exact=True).select_option(label="Wei Chen")
+    await expect(page.locator(".empty")).to_contain_text("Nothing recorded", timeout=PATIENCE)
+
+    visit.refusals.add(422)
+    await page.get_by_label("Its id").fill("no-id")
+    await page.get_by_label("Its id").blur()
+    await expect(page.locator(".empty")).to_contain_text("could not be read", timeout=PATIENCE)
