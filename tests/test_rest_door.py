@@ -7,12 +7,14 @@ import gzip
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import aiohttp
 import orjson
 import pytest
 import structlog
-from resthouse import ID, Rest, Said, draft, opened
+from resthouse import ID, Rest, Said, at, draft, opened
 
 from hub.rest.asked import MAX_BODY
 from hub.rest.strict import MAX_DEPTH
@@ -272,3 +274,40 @@ async def test_a_client_that_leaves_is_no_error(
         assert (await door.ask(None, "GET", "/healthz")).status == 200
     assert not [line for line in logs if line["log_level"] == "error"]
     assert not caplog.records
+
+
+async def _list(door: Rest, accept: str, **more: str) -> tuple[int, Any, bytes]:
+    """A list of bookings as the wire has it."""
+    headers = {"Authorization": f"Bearer {door.tokens['admin']}", "Accept-Encoding": accept} | more
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as http,
+        http.get(f"{door.hub.url}{PATH}", headers=headers) as said,
+    ):
+        return said.status, said.headers, await said.read()
+
+
+async def test_a_long_answer_is_gzipped_for_who_takes_it(door: Rest) -> None:
+    for hour in range(12):
+        said = await door.ask("admin", "POST", PATH, draft() | {"scheduled_datetime": at(2 * hour)})
+        assert said.status == 201, said.body
+    _, plain, body = await _list(door, "identity")
+    assert "Content-Encoding" not in plain
+    assert len(body) > 4096
+    status, packed, data = await _list(door, "br, gzip;q=0.5")
+    assert (status, packed["Content-Encoding"]) == (200, "gzip")
+    assert gzip.decompress(data) == body
+    assert len(data) < len(body) / 3
+    assert int(packed["Content-Length"]) == len(data)
+    assert "Accept-Encoding" in plain["Vary"]
+    # Other bytes, another strong tag (RFC 9110, 8.8.3.3); either names the version.
+    assert packed["ETag"] != plain["ETag"]
+    for tag in (packed["ETag"], plain["ETag"]):
+        for accept in ("gzip", "identity"):
+            status, headers, data = await _list(door, accept, **{"If-None-Match": tag})
+            assert (status, data) == (304, b"")
+    for accept in ("gzip;q=0", "gzip; q=0.000", "deflate", "", "notgzip", "*;q=0"):
+        _, headers, data = await _list(door, accept)
+        assert "Content-Encoding" not in headers, accept
+        assert data == body
+    short = await door.ask("admin", "GET", f"{PATH}/{orjson.loads(body)['items'][0]['id']}")
+    assert "Content-Encoding" not in short.headers

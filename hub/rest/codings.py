@@ -23,10 +23,8 @@ _GZIP, _ZLIB, _RAW = 31, 15, -15
 WORTH = 4096
 #: What the entity tag of a gzipped answer ends in; no version has such a character.
 TAGGED = "~gz"
-#: gzip as a member of Accept-Encoding (section 12.5.3), and not with a weight of 0.
-_TAKES = re.compile(
-    r"(?:^|,)\s*(?:gzip|x-gzip)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(?=,|$)", re.IGNORECASE
-)
+#: gzip as a member of Accept-Encoding (section 12.5.3), with its weight; 0 is a refusal.
+_TAKES = re.compile(r"\s*(?:x-)?gzip\s*(?:;\s*q=([0-9.]+)\s*)?", re.IGNORECASE | re.ASCII)
 
 
 def coding(request: web.Request) -> str:
@@ -62,7 +60,8 @@ def decoded(data: bytes, coding: str, most: int) -> bytes | None:
 def takes_gzip(request: web.Request) -> bool:
     """Whether whoever asks says that it understands gzip."""
     said = ",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, []))
-    return _TAKES.search(said) is not None
+    found = map(_TAKES.fullmatch, said.split(","))
+    return any(one is not None and (one[1] or "1").strip("0.") != "" for one in found)
 
 
 def gzipped(body: bytes) -> bytes:
