@@ -12,7 +12,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
@@ -23,6 +23,13 @@ _ORIGIN = re.compile(
     r"(?!https://[^/]*:443$|http://[^/]*:80$)"
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 )
+
+
+def _is_sealed(origin: str) -> bool:
+    """Whether nobody on the way can listen: https, or this very machine."""
+    parts = urlsplit(origin)
+    near = ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in near)
 
 
 class Settings(BaseSettings):
@@ -70,6 +77,11 @@ class Settings(BaseSettings):
     issuer: str | None = None
     jwks_url: str | None = None
     client_ids: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Where people sign in: the pool's domain (an origin), the app client's id there (HUB_CLIENT_IDS'
+    #: first if unset) and the scopes to ask for, parted by spaces ("openid email profile" if unset).
+    signin_domain: str | None = None
+    signin_client_id: str | None = None
+    signin_scopes: str | None = None
     #: Browser origins other than the hub's own that may open sockets and call the API.
     origins: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -121,6 +133,26 @@ class Settings(BaseSettings):
                     " small letters, and a port if it is not the scheme's own"
                 )
         return origins
+
+    @field_validator("signin_domain", "signin_client_id", "signin_scopes")
+    @classmethod
+    def _set_or_not(cls, value: str | None) -> str | None:
+        # A line "HUB_SIGNIN_DOMAIN=" in an .env sets nothing.
+        return (value or "").strip() or None
+
+    @field_validator("signin_domain")
+    @classmethod
+    def _foreign_origin(cls, domain: str | None) -> str | None:
+        # It becomes a part of the pages' policy, where anything but an origin could open more.
+        if domain is None:
+            return None
+        domain = domain.removesuffix("/")
+        if _ORIGIN.fullmatch(domain) is None or not _is_sealed(domain):
+            raise ValueError(
+                f"{domain!r} is no origin such as https://school.auth.us-west-2.amazoncognito.com:"
+                " https (http: this machine), a host in small letters, no path"
+            )
+        return domain
 
     @field_validator("trusted_proxies")
     @classmethod

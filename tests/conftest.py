@@ -20,7 +20,7 @@ from hub.db.migrations import migrate
 from hub.db.pool import connect, open_pool
 from hub.settings import Settings
 
-pytest_plugins = ("running", "feeding", "streaming", "visiting", "axe")
+pytest_plugins = ("running", "feeding", "streaming", "visiting", "axe", "hosted")
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]

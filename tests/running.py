@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from hub.app import House, open_house
 from hub.feed.doorbell import Pace
+from hub.identity.issuer import is_own_issuer
 from hub.rules import frames
 from hub.settings import Settings
 
@@ -61,9 +62,10 @@ class Hub:
                 "database_url": self.dsn,
             }
         )
+        own = self._state if is_own_issuer(settings) else None
         self._stack = contextlib.AsyncExitStack()
         self.house = await self._stack.enter_async_context(
-            open_house(settings, issuer_dir=self._state, pace=self._pace)
+            open_house(settings, issuer_dir=own, pace=self._pace)
         )
         self._port = int(self.url.rpartition(":")[2])
         async with asyncio.timeout(10):

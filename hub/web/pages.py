@@ -22,6 +22,7 @@ from aiohttp import web
 
 from hub.settings import Settings
 from hub.web.preload import links
+from hub.web.signin import SignIn, placeholders, sign_in
 from hub.web.slim import slim
 
 STATIC = Path(__file__).parent / "static"
@@ -84,7 +85,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 class House(Protocol):
     """What the pages ask of the house: whether the hub is its own issuer (development only), and
-    its settings, for the school's clock."""
+    its settings, for where else people sign in and for the school's clock."""
 
     @property
     def issuer(self) -> object | None: ...
@@ -104,10 +105,12 @@ class Asset:
     policy: str
 
     @classmethod
-    def of(cls, name: str, content: bytes) -> Asset:
+    def of(cls, name: str, content: bytes, provider: SignIn | None = None) -> Asset:
         digest = hashlib.sha256(content).hexdigest()[:24]
         packed = gzip.compress(content, 9, mtime=0)
         policy = _KIOSK_POLICY if name == PAGES["/kiosk"] else _POLICY
+        if provider is not None and name == PAGES["/"]:
+            policy = provider.policy(policy)
         return cls(_TYPES[Path(name).suffix], content, digest, packed, f"{digest}-gz", policy)
 
 
@@ -124,13 +127,21 @@ class Shelf:
     client: dict[str, Asset]
 
     @classmethod
-    def of(cls, root: Path, *, development_sign_in: bool, zone: str = "UTC") -> Shelf:
+    def of(
+        cls,
+        root: Path,
+        *,
+        development_sign_in: bool,
+        zone: str = "UTC",
+        provider: SignIn | None = None,
+    ) -> Shelf:
         """Read every file under ``root``.
 
         Pages learn here where their files lie (``{{static}}``), which modules to fetch along with
         the first (``{{preload MODULE}}``), the release (``{{release}}``), how people sign in
-        (``{{sign-in}}``) and the school's clock (``{{zone}}``), so that none of it need be probed
-        for. Raises KeyError for a file whose type is not one of ours: nothing is served by accident.
+        (``{{sign-in}}``, ``{{sign-in-…}}``) and the school's clock (``{{zone}}``), so that none of it
+        need be probed for. Raises KeyError for a file whose type is not one of ours: nothing is
+        served by accident.
         """
         paths = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
         found = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
@@ -143,6 +154,7 @@ class Shelf:
             "{{release}}": release,
             "{{sign-in}}": "development" if development_sign_in else "provider",
             "{{zone}}": zone,
+            **placeholders(provider),
         }
         files = {}
         for name, written in found.items():
@@ -152,7 +164,7 @@ class Shelf:
                 for word, value in words.items():
                     text = text.replace(word, value)
                 content = text.encode()
-            files[name] = Asset.of(name, content)
+            files[name] = Asset.of(name, content, provider)
         client = {
             name.removeprefix(f"{CLIENT}/"): Asset.of(name, written)
             for name, written in found.items()
@@ -184,8 +196,12 @@ def setup(app: web.Application, house: House) -> None:
     Every file is read here, once: a request touches neither the disk nor the database, and a page
     still loads (to say honestly what is wrong) while PostgreSQL is away.
     """
-    zone = house.settings.timezone
-    shelf = Shelf.of(STATIC, development_sign_in=house.issuer is not None, zone=zone)
+    shelf = Shelf.of(
+        STATIC,
+        development_sign_in=house.issuer is not None,
+        zone=house.settings.timezone,
+        provider=sign_in(house.settings),
+    )
 
     def page(asset: Asset) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(request: web.Request) -> web.Response:

@@ -15,3 +15,15 @@
   }, true);
   addEventListener("hub:started", () => sessionStorage.removeItem(KEY));
 })();
+
+/**
+ * What the identity provider sends back with the person (RFC 6749, section 4.1.2) is taken out of the
+ * address before anything else can see it; `signin.js` finds it in this tab's storage, once.
+ */
+(() => {
+  const { pathname, search, hash } = location;
+  if (pathname !== "/" || !/[?&](code|error|state)=/.test(search)) return;
+  if (!document.querySelector('meta[name="hub:sign-in"]')?.dataset.domain) return;
+  sessionStorage.setItem("hub.signin.back", search);
+  history.replaceState(null, "", pathname + hash);
+})();

@@ -11,6 +11,6 @@ for (;;) {
   await new Promise((leave) => {
     const shell = new Shell(session, { onleave: () => (shell.stop(), leave()) });
     shell.start();
-    
+    session.over?.then(() => shell.onleave());
   });
 }

@@ -114,7 +114,8 @@ export class Link {
     if (state === "stopped") {
       const { code, reason } = stopped ?? {};
       const said = reason ? `The hub said: ${reason}.` : `The hub ended the connection (${code}).`;
-      return { kind: "stopped", word: "Disconnected", detail: "", why: STOPPED[code] ?? said };
+      const unknown = code === 4003 && !this._met; // signed in, but nobody of this school
+      return { kind: "stopped", word: "Disconnected", detail: "", why: unknown ? SAY.unknownUser : (STOPPED[code] ?? said) };
     }
     if (state === "online") {
       if (stale) return { kind: "stale", word: since, detail: "", why: "The hub answers, but cannot see the schedule’s changes just now." };

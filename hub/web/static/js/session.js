@@ -4,9 +4,11 @@
  * A provider is a module with `restore()` → Session or null, and `enter(door)` → Promise<Session>: it
  * fills the door ({note(text), fault(text), list: Element}) and resolves when somebody is in. A Session
  * has `user` ({name, role, email}, or null where only the hub knows), `getToken(why)` with why
- * "connect", "expiring" or "refused" (throws `SignInNeeded` when only the person can help) and `signOut()`.
+ * "connect", "expiring" or "refused" (throws `SignInNeeded` when only the person can help), `signOut()`, and
+ * perhaps `over`: a promise kept when it has ended by other hands than signOut's.
  *
- * Invariant: a token lives in sessionStorage and in headers or frames; never in a URL, a log or the DOM.
+ * Invariant: a token lives in this origin's storage, in headers, frames and the bodies of what is posted to
+ * its issuer; never in a URL, a log or the DOM.
  */
 const WHO = "hub.who";
 

@@ -126,6 +126,7 @@ export class Shell {
     forget();
     el("me-card").hidePopover();
     el("app").hidden = true;
+    el("main").replaceChildren();
     el("toasts").replaceChildren();
     document.body.removeAttribute("data-link");
   }
