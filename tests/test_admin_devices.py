@@ -126,7 +126,9 @@ async def test_a_wrong_code_too_often_is_said_plainly(hub: Hub, visit: Visit) ->
         assert (await answered.value).status == 422
         await expect(send).not_to_have_attribute("aria-busy", "true")
     await send.click()
-    await expect(dialog.get_by_role("alert")).to_contain_text("Too many wrong codes", timeout=PATIENCE)
+    await expect(dialog.get_by_role("alert")).to_contain_text(
+        "Too many wrong codes", timeout=PATIENCE
+    )
 
 
 async def test_who_is_online_and_why_somebody_does_not_see_a_flight(

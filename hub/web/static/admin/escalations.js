@@ -92,7 +92,7 @@ class Escalations {
     setAttribute(parts.toggle, "aria-controls", parts.options.id);
     parts.keep = button(W.keepTime, "confirmed", () => this._keep(item));
     parts.cancel = button(W.move.CANCELLED, "cancelled", () => this._cancel(item));
-    const item = h("li", { class: "offer", "data-key": row.id, "data-fades": "" },
+    const item = h("li", { class: "offer", "data-key": row.id },
       h("div", { class: "offer-head" }, h("div", {}, parts.name, parts.facts), h("div", { class: "offer-when" }, parts.left, parts.deadline)),
       h("ul", { class: "answered" }, parts.student, parts.instructor),
       parts.options, parts.fault,

@@ -1,0 +1,119 @@
+"""The admin's rescheduling panel: what both have said, what is left of time, and a choice by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import expect
+from running import Hub
+from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visit, book, offer, person, status
+
+
+async def _open(sql: Any) -> tuple[str, list[str]]:
+    """The one flight that looks for a new time, and its options."""
+    await sql.execute("UPDATE bookings SET status = 'CONFIRMED' WHERE status = 'RESCHEDULING'")
+    await sql.execute("DELETE FROM preference_rankings")
+    key = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '30 hours'", tail="N1MOVE")
+    return key, await offer(sql, key)
+
+
+async def test_an_escalation_is_settled_by_hand_with_all_that_was_said(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key, ids = await _open(sql)
+    await visit.sign_in(hub.url, ADMIN, "#/admin/escalations")
+    page = visit.page
+    card = page.locator(f'.offer[data-key="{key}"]')
+    await expect(card).to_contain_text("Jonah Bright · Tomás Herrera", timeout=PATIENCE)
+    await expect(card).to_contain_text("N1MOVE")
+    await expect(card.locator(".offer-left")).to_contain_text("left")
+    await expect(page.locator(".day-words")).to_contain_text(
+        "0 flights need you, 1 waiting for answers"
+    )
+    # Running ones are folded: nothing is asked of the admin yet.
+    await expect(card.locator(".option-line:visible")).to_have_count(0)
+    await card.get_by_role("button", name="Show 3 times").click()
+    await expect(card.locator(".option-line")).to_have_count(3)
+    await expect(card.locator(".option-line").first).to_contain_text("93% confidence")
+    await expect(card.locator(".option-line").first).to_contain_text("VFR")
+
+    # One answers; then the deadline passes.
+    await sql.execute(
+        """UPDATE preference_rankings SET option1_id = $2::text::uuid, submitted_at = now(),
+                  unavailable_option_ids = ARRAY[$3::text::uuid]
+            WHERE booking_id = $1::text::uuid
+              AND user_id = (SELECT student_id FROM bookings WHERE id = $1::text::uuid)""",
+        key,
+        ids[1],
+        ids[0],
+    )
+    await expect(card).to_contain_text("Jonah Bright has answered", timeout=PATIENCE)
+    await expect(card).to_contain_text("Tomás Herrera has not answered")
+    lines = card.locator(".option-line")
+    await expect(lines.nth(0)).to_contain_text("Jonah Bright: can’t make it", timeout=PATIENCE)
+    await expect(lines.nth(1)).to_contain_text("Jonah Bright: 1st choice")
+    await expect(lines.nth(2)).to_contain_text("Jonah Bright: no rank")
+    await sql.execute(
+        "UPDATE preference_rankings SET deadline = now() WHERE booking_id = $1::text::uuid", key
+    )
+    await expect(card).to_have_attribute("data-escalated", "yes", timeout=PATIENCE)
+    await expect(page.locator(".day-words")).to_contain_text("1 flight needs you")
+
+    # The slot was taken since: said at that option, with the times; the next one is free.
+    await book(
+        sql,
+        STUDENT,
+        "kenji.watanabe@example.com",
+        at="date_trunc('hour', now() + interval '30 hours') + interval '21 days'",
+        tail="N2OTHER",
+    )
+    visit.refusals.add(409)
+    await lines.nth(1).get_by_role("button", name="Choose this time").click()
+    await page.locator("#confirm").get_by_role("button", name="Move it").click()
+    await expect(lines.nth(1).get_by_role("alert")).to_contain_text(
+        "the student is taken from", timeout=PATIENCE
+    )
+    take = lines.nth(2).get_by_role("button", name="Choose this time")
+    await take.click()
+    await page.locator("#confirm").get_by_role("button", name="Cancel").click()
+    await expect(take).to_be_focused()
+    await take.click()
+    await page.locator("#confirm").get_by_role("button", name="Move it").click()
+    await expect(page.locator(".empty")).to_contain_text(
+        "Nobody is looking for a new time", timeout=PATIENCE
+    )
+    new = await sql.fetchrow(
+        "SELECT * FROM bookings WHERE original_booking_id = $1::text::uuid", key
+    )
+    assert new["status"] == "CONFIRMED"
+    assert new["instructor_id"] == (
+        await sql.fetchval("SELECT $1::text::uuid", await person(sql, INSTRUCTOR))
+    )
+
+
+async def test_the_old_time_is_kept_and_a_link_leads_from_the_flight(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key, _ = await _open(sql)
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    page = visit.page
+    await visit.flight(key).locator("button").click()
+    await page.get_by_role("dialog").get_by_role("link", name="New times").click()
+    card = page.locator(f'.offer[data-key="{key}"]')
+    await expect(card.locator(".option-line:visible")).to_have_count(3, timeout=PATIENCE)
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.get_by_role("heading", name="Rescheduling")).to_be_focused()
+    await card.get_by_role("button", name="Keep the old time").click()
+    await page.locator("#confirm").get_by_role("button", name="Keep the old time").click()
+    await expect(card).to_have_count(0, timeout=PATIENCE)
+    assert (
+        await sql.fetchval("SELECT status FROM bookings WHERE id = $1::text::uuid", key)
+        == "CONFIRMED"
+    )
+    # What another program opens appears by itself, before there are times to choose from; and goes again.
+    other = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '40 hours'", tail="N2MOVE")
+    await status(sql, other, "RESCHEDULING")
+    card = page.locator(f'.offer[data-key="{other}"]')
+    await expect(card).to_contain_text("No times are offered", timeout=PATIENCE)
+    await status(sql, other, "CANCELLED")
+    await expect(card).to_have_count(0, timeout=PATIENCE)
