@@ -141,7 +141,7 @@ class RescheduleOption(Row):
 
 
 class Rescheduling(Row):
-    """A row of ``reschedulings``: a flight that looks for a new time, as both its people watch it.
+    """A row of ``reschedulings`` with its two people's names: a flight that looks for a new time.
 
     ``id`` is the booking's. ``deadline`` is null until times are on offer; ``…_submitted``: has
     answered, be it that none of them works. ``options`` are the AI's favourites first.
@@ -149,7 +149,9 @@ class Rescheduling(Row):
 
     id: UUID
     student_id: UUID
+    student_name: str
     instructor_id: UUID
+    instructor_name: str
     scheduled_datetime: AwareDatetime
     deadline: AwareDatetime | None
     escalated_at: AwareDatetime | None

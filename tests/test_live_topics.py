@@ -185,6 +185,16 @@ async def test_both_see_the_offer_and_who_has_answered_and_nobody_else_does(
         assert row["options"][0]["suggested_datetime"].endswith("Z")
         assert row["deadline"].endswith("Z")
 
+    # Their names are shown, and follow them.
+    await sql.execute(
+        "UPDATE users SET first_name = 'Zoe' WHERE id = $1::text::uuid", students[0]["id"]
+    )
+    for client in (student, instructor):
+        items = (await client.until("change"))["transactions"][0]["items"]
+        (item,) = [item for item in items if item["key"] == key]
+        assert item["changed"] == ["student_name"]
+        assert item["row"]["student_name"] == f"Zoe {students[0]['last_name']}"
+
     await sql.execute(_ANSWER.format("student"), key)
     for client in (student, instructor):
         (item,) = (await client.until("change"))["transactions"][0]["items"]

@@ -122,10 +122,10 @@ def _batch(start: Snapshot, end: Cursor, events: tuple[Event, ...]) -> Batch:
 
 
 async def _with_renamed(conn: asyncpg.Connection[Any], batch: Batch, most: int) -> Batch:
-    """The batch, followed by an event for each booking that shows a renamed person.
+    """The batch, followed by an event for each row that shows a renamed person.
 
-    Bookings carry their people's names, so a new name is news to whoever sees the booking. The
-    rows are read in the batch's own snapshot: nothing newer, nothing older than its end.
+    Bookings carry their people's names, so a new name is news to whoever sees the booking, and its
+    search for a new time. The rows are read in the batch's own snapshot: nothing newer, nothing older than its end.
     """
     people = renamed(batch.events)
     records = await conn.fetch(SQL.renamed, list(people), most + 1)
@@ -140,7 +140,7 @@ async def _with_renamed(conn: asyncpg.Connection[Any], batch: Batch, most: int) 
             Event(
                 xid=cause.xid,
                 at=cause.at,
-                entity="bookings",
+                entity=record["entity"],
                 op="U",
                 key=record["key"],
                 row=orjson.loads(record["row"]),

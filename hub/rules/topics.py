@@ -94,14 +94,26 @@ def _touches(row: Columns, airport: str) -> bool:
     return airport in (row["departure_airport"], row["arrival_airport"])
 
 
-class Bookings(Topic):
+class _OfTwo(Topic):
+    """Rows that belong to a student and an instructor, and show their names."""
+
+    owners = ("student_id", "instructor_id")
+    _NAMES: ClassVar = {"student_id": "student_name", "instructor_id": "instructor_name"}
+
+    def named(self, row: Columns, names: Names) -> Mapping[str, Any]:
+        return {**row, **{name: names.name(row[id]) for id, name in self._NAMES.items()}}
+
+    def changed(self, columns: Iterable[str]) -> tuple[str, ...]:
+        own = super().changed(columns)
+        return own + tuple(self._NAMES[column] for column in own if column in self._NAMES)
+
+
+class Bookings(_OfTwo):
     """The schedule: one's own flights, or all of them for an admin."""
 
     name = "bookings"
     entity = "bookings"
     filter = BookingFilter
-    owners = ("student_id", "instructor_id")
-    _NAMES: ClassVar = {"student_id": "student_name", "instructor_id": "instructor_name"}
 
     def hook(self, audience: Audience, within: Filter) -> Hook:
         assert isinstance(within, BookingFilter)
@@ -121,13 +133,6 @@ class Bookings(Topic):
             yield (self.name, "aircraft", row["aircraft_id"])
         yield (self.name, "airport", row["departure_airport"])
         yield (self.name, "airport", row["arrival_airport"])
-
-    def named(self, row: Columns, names: Names) -> Mapping[str, Any]:
-        return {**row, **{name: names.name(row[id]) for id, name in self._NAMES.items()}}
-
-    def changed(self, columns: Iterable[str]) -> tuple[str, ...]:
-        own = super().changed(columns)
-        return own + tuple(self._NAMES[column] for column in own if column in self._NAMES)
 
 
 class Board(Topic):
@@ -172,13 +177,12 @@ class Notifications(Topic):
     owners = ("user_id",)
 
 
-class Reschedule(Topic):
+class Reschedule(_OfTwo):
     """Flights that look for a new time: what is on offer, until when, and who has answered."""
 
     name = "reschedule"
     entity = "reschedulings"
     filter = RescheduleFilter
-    owners = ("student_id", "instructor_id")
 
     def show(self, row: Mapping[str, Any]) -> dict[str, Any]:
         shown = super().show(row)

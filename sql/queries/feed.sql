@@ -90,12 +90,17 @@ SELECT count(*) AS events,
          LIMIT :most::int) AS n;
 
 -- name: feed_renamed
--- The bookings that show a renamed person, as they stand in the reader's snapshot.
-SELECT b.id::text AS key, b.student_id::text AS student_id, b.instructor_id::text AS instructor_id,
-       to_jsonb(b)::text AS row
-  FROM bookings AS b
- WHERE b.student_id = ANY (:people::uuid[]) OR b.instructor_id = ANY (:people::uuid[])
- ORDER BY b.scheduled_datetime, b.id
+-- The rows that show a renamed person, as they stand in the reader's snapshot.
+SELECT n.entity, n.key::text AS key, n.student_id::text AS student_id, n.instructor_id::text AS instructor_id,
+       n.row::text AS row
+  FROM (SELECT 'bookings' AS entity, b.id AS key, b.student_id, b.instructor_id, b.scheduled_datetime, to_jsonb(b) AS row
+          FROM bookings AS b
+         WHERE b.student_id = ANY (:people::uuid[]) OR b.instructor_id = ANY (:people::uuid[])
+         UNION ALL
+        SELECT 'reschedulings', r.id, r.student_id, r.instructor_id, r.scheduled_datetime, to_jsonb(r)
+          FROM reschedulings AS r
+         WHERE r.student_id = ANY (:people::uuid[]) OR r.instructor_id = ANY (:people::uuid[])) AS n
+ ORDER BY n.scheduled_datetime, n.key, n.entity
  LIMIT :most::int;
 
 -- name: feed_fall_asleep!

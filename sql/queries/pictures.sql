@@ -70,8 +70,11 @@ SELECT pg_current_snapshot()::text AS cursor, v.n, b.row
   FROM unnest(:people::uuid[], :bookings::uuid[], :escalated::boolean[]) WITH ORDINALITY
        AS v (person, booking, escalated, n)
   LEFT JOIN LATERAL (
-       SELECT to_jsonb(p)::text AS row
+       SELECT (to_jsonb(p) || jsonb_build_object('student_name', s.first_name || ' ' || s.last_name,
+                                                 'instructor_name', i.first_name || ' ' || i.last_name))::text AS row
          FROM reschedulings AS p
+         JOIN users AS s ON s.id = p.student_id
+         JOIN users AS i ON i.id = p.instructor_id
         WHERE (v.person IS NULL OR p.student_id = v.person OR p.instructor_id = v.person)
           AND (v.booking IS NULL OR p.id = v.booking)
           AND (v.escalated IS NULL OR (p.escalated_at IS NOT NULL) = v.escalated)

@@ -76,7 +76,10 @@ export interface Rescheduling {
   readonly student_name: string;
   readonly instructor_name: string;
   readonly scheduled_datetime: string;
-  readonly deadline: string;
+  /** Null until times are on offer. */
+  readonly deadline: string | null;
+  /** Since when it is for the admins to settle. */
+  readonly escalated_at: string | null;
   readonly student_submitted: boolean;
   readonly instructor_submitted: boolean;
   readonly options: readonly RescheduleOption[];
