@@ -1,9 +1,10 @@
-"""Kiosks on the wall: a tab at ``/kiosk``, paired by an admin over HTTP, and a day's flights to hang there."""
+"""Kiosks on the wall: a tab at ``/kiosk``, paired by an admin over HTTP, and a day's flights for it."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -15,14 +16,50 @@ DEVICES = "/api/v1/devices"
 WALL = {"width": 1920, "height": 1080}
 UPRIGHT = {"width": 1080, "height": 1920}
 
-_FIRST = (
-    "Ann Jonah Wei Maya Tomás Priya Luis Grace Omar Ingrid Kofi Elena Marcus Yuki Dana Rafael"
-    " Sofia Noah Amara Christopher"
-).split()
-_LAST = (
-    "Okafor Bright Chen Lindqvist Herrera Natarajan Ortega Whitfield Haddad Solberg Mensah Petrova"
-    " Doyle Tanaka Fairbanks Quintero Marchetti Ellsworth Diallo Vandenberg"
-).split()
+_FIRST = [
+    "Ann",
+    "Jonah",
+    "Wei",
+    "Maya",
+    "Tomás",
+    "Priya",
+    "Luis",
+    "Grace",
+    "Omar",
+    "Ingrid",
+    "Kofi",
+    "Elena",
+    "Marcus",
+    "Yuki",
+    "Dana",
+    "Rafael",
+    "Sofia",
+    "Noah",
+    "Amara",
+    "Christopher",
+]
+_LAST = [
+    "Okafor",
+    "Bright",
+    "Chen",
+    "Lindqvist",
+    "Herrera",
+    "Natarajan",
+    "Ortega",
+    "Whitfield",
+    "Haddad",
+    "Solberg",
+    "Mensah",
+    "Petrova",
+    "Doyle",
+    "Tanaka",
+    "Fairbanks",
+    "Quintero",
+    "Marchetti",
+    "Ellsworth",
+    "Diallo",
+    "Vandenberg",
+]
 
 
 @dataclass
@@ -50,13 +87,17 @@ class Kiosk:
         await ask(self.hub, self.admin, "POST", f"{DEVICES}/{self.id}/{what}")
 
 
-async def ask(hub: Hub, token: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
+async def ask(
+    hub: Hub, token: str, method: str, path: str, body: Any = None, **headers: str
+) -> Any:
     """What the hub answers an admin; refusals raise."""
     said = {"Authorization": f"Bearer {token}"} | headers
-    async with aiohttp.ClientSession(raise_for_status=True) as http:
-        async with http.request(method, hub.url + path, json=body, headers=said) as answer:
-            told = await answer.json() if answer.status in (200, 201) else None
-            return told if told is None else told | {"etag": answer.headers.get("ETag")}
+    async with (
+        aiohttp.ClientSession(raise_for_status=True) as http,
+        http.request(method, hub.url + path, json=body, headers=said) as answer,
+    ):
+        told = await answer.json() if answer.status in (200, 201) else None
+        return told if told is None else told | {"etag": answer.headers.get("ETag")}
 
 
 async def code(visit: Visit) -> str:
@@ -68,7 +109,9 @@ async def code(visit: Visit) -> str:
     return told
 
 
-async def approve(hub: Hub, visit: Visit, name: str = "Hangar 2", airport: str | None = None) -> Kiosk:
+async def approve(
+    hub: Hub, visit: Visit, name: str = "Hangar 2", airport: str | None = None
+) -> Kiosk:
     """An admin types in what the screen shows."""
     admin = await hub.token_of(ADMIN)
     body = {"user_code": await code(visit), "name": name, "airport": airport}
@@ -76,17 +119,51 @@ async def approve(hub: Hub, visit: Visit, name: str = "Hangar 2", airport: str |
     return Kiosk(visit, hub, device["id"], admin)
 
 
-async def hang(hub: Hub, visit: Visit, query: str = "", url: str = "", **how: Any) -> Kiosk:
-    """Open the page, pair it, and wait until it is live. ``url``: where the browser finds the hub."""
+async def hang(
+    hub: Hub,
+    visit: Visit,
+    query: str = "",
+    url: str = "",
+    name: str = "Hangar 2",
+    airport: str | None = None,
+) -> Kiosk:
+    """A screen that was paired before, opened, once it is live. ``url``: where the browser finds the hub."""
+    admin = await hub.token_of(ADMIN)
+    told = await ask(hub, admin, "POST", "/api/v1/pairings")
+    body = {"user_code": told["user_code"], "name": name, "airport": airport}
+    device = await ask(hub, admin, "POST", DEVICES, body)
+    claim = {"device_code": told["device_code"]}
+    token = (await ask(hub, admin, "POST", "/api/v1/pairings/claim", claim))["token"]
+    # Once: what the page forgets later stays forgotten.
+    await visit.page.add_init_script(
+        "if (location.pathname === '/kiosk' && !localStorage.wasPaired) {"
+        f" localStorage.wasPaired = 'yes'; localStorage['hub.kiosk.token'] = '\"{token}\"'; }}"
+    )
     await visit.page.goto(f"{url or hub.url}/kiosk{query}")
-    kiosk = await approve(hub, visit, **how)
-    await expect(visit.page.locator("body")).to_have_attribute("data-stage", "board", timeout=PATIENCE)
+    kiosk = Kiosk(visit, hub, device["id"], admin)
     await kiosk.says("Live")
     return kiosk
 
 
-async def day(sql: Any, flights: int, zone: str = "UTC", first: str = "00:05", every: float = 12.0) -> None:
-    """Empty the schedule, then book ``flights`` on the school's today, from ``first`` on, ``every`` minutes."""
+def morning() -> str:
+    """A zone in which it is ten o'clock now: most of the day is ahead, whenever a test is run."""
+    return f"Etc/GMT{datetime.now(UTC).hour - 10:+d}".replace("+0", "")
+
+
+async def ahead(sql: Any, places: tuple[int, ...] | None = None) -> list[str]:
+    """The flights that will leave, by time; only those at ``places``."""
+    rows = await sql.fetch(
+        """SELECT id::text FROM bookings WHERE scheduled_datetime > now()
+            ORDER BY scheduled_datetime, id"""
+    )
+    keys = [str(row["id"]) for row in rows]
+    return keys if places is None else [keys[place] for place in places]
+
+
+async def day(
+    sql: Any, flights: int, zone: str = "UTC", first: str = "00:05", every: float = 12.0
+) -> None:
+    """Empty the schedule; book ``flights`` on the school's today, from ``first`` on, ``every`` minutes."""
     await sql.execute("DELETE FROM bookings")
     await sql.executemany(
         "INSERT INTO users (cognito_user_id, email, first_name, last_name, role, training_level)"
