@@ -2,7 +2,7 @@
 
 This room turns rows of ``events`` into batches and does nothing else with them. Invariant: the
 events of a batch are exactly those invisible to its start and visible to its end, in an order that
-is true for each row; a renamed person's bookings are read in the same snapshot as the renaming.
+is true for each row; what shows a renamed person is read in the renaming's own snapshot.
 """
 
 from __future__ import annotations
@@ -124,8 +124,9 @@ def _batch(start: Snapshot, end: Cursor, events: tuple[Event, ...]) -> Batch:
 async def _with_renamed(conn: asyncpg.Connection[Any], batch: Batch, most: int) -> Batch:
     """The batch, followed by an event for each row that shows a renamed person.
 
-    Bookings carry their people's names, so a new name is news to whoever sees the booking, and its
-    search for a new time. The rows are read in the batch's own snapshot: nothing newer, nothing older than its end.
+    Bookings carry their people's names, so a new name is news to whoever sees the booking, and so
+    do searches for a new time. The rows are read in the batch's own snapshot: nothing newer, nothing
+    older than its end.
     """
     people = renamed(batch.events)
     records = await conn.fetch(SQL.renamed, list(people), most + 1)
