@@ -16,50 +16,11 @@ DEVICES = "/api/v1/devices"
 WALL = {"width": 1920, "height": 1080}
 UPRIGHT = {"width": 1080, "height": 1920}
 
-_FIRST = [
-    "Ann",
-    "Jonah",
-    "Wei",
-    "Maya",
-    "Tomás",
-    "Priya",
-    "Luis",
-    "Grace",
-    "Omar",
-    "Ingrid",
-    "Kofi",
-    "Elena",
-    "Marcus",
-    "Yuki",
-    "Dana",
-    "Rafael",
-    "Sofia",
-    "Noah",
-    "Amara",
-    "Christopher",
-]
-_LAST = [
-    "Okafor",
-    "Bright",
-    "Chen",
-    "Lindqvist",
-    "Herrera",
-    "Natarajan",
-    "Ortega",
-    "Whitfield",
-    "Haddad",
-    "Solberg",
-    "Mensah",
-    "Petrova",
-    "Doyle",
-    "Tanaka",
-    "Fairbanks",
-    "Quintero",
-    "Marchetti",
-    "Ellsworth",
-    "Diallo",
-    "Vandenberg",
-]
+_FIRST = """Ann Jonah Wei Maya Tomás Priya Luis Grace Omar Ingrid Kofi Elena Marcus Yuki Dana Rafael
+    Sofia Noah Amara Christopher"""
+_LAST = """Okafor Bright Chen Lindqvist Herrera Natarajan Ortega Whitfield Haddad Solberg Mensah Petrova
+    Doyle Tanaka Fairbanks Quintero Marchetti Ellsworth Diallo Vandenberg"""
+_NAMES = list(zip(_FIRST.split(), _LAST.split(), strict=True))
 
 
 @dataclass
@@ -169,10 +130,15 @@ async def day(
         "INSERT INTO users (cognito_user_id, email, first_name, last_name, role, training_level)"
         " VALUES ($1, $1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
         [
-            (f"{role}-{n}", first_name, last_name, role.upper(), level)
+            (
+                f"{role}-{n}",
+                _NAMES[(n + shift) % 20][0],
+                _NAMES[(7 * n) % 20][1],
+                role.upper(),
+                level,
+            )
             for role, level, shift in (("student", "STUDENT_PILOT", 0), ("instructor", None, 7))
             for n in range(20)
-            for first_name, last_name in [(_FIRST[(n + shift) % 20], _LAST[(7 * n + shift) % 20])]
         ],
     )
     await sql.execute(

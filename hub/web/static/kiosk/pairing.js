@@ -20,14 +20,14 @@ export async function pair(show) {
     try {
       const told = await ask(ROOT);
       const until = performance.now() + told.body.expires_in * 1000;
-      failures = 0;
       const found = await claimed(told.body, until, show);
       if (found) {
         show({ taken: true });
         return found;
       }
-      // One that lasted no time at all is no reason to hurry.
-      if (performance.now() - begun < MOST) await pause(backoff((failures += 1)));
+      // A code that lasted no time at all is no reason to hurry.
+      if (performance.now() - begun > MOST) failures = 0;
+      else await pause(backoff((failures += 1)));
     } catch (error) {
       const wait = Math.max(backoff((failures += 1)), error.retryAfter ?? 0);
       show({ offline: true, retryAt: performance.now() + wait });
