@@ -156,6 +156,28 @@ async def test_a_new_build_is_loaded_once_it_answers_and_never_in_a_loop(
     await expect(page.locator("body")).to_have_attribute("data-same", "yes")
 
 
+async def test_each_night_it_loads_anew_once(hub: Hub, visit: Visit, sql: Any) -> None:
+    hour = int(await sql.fetchval("SELECT extract(hour FROM now() AT TIME ZONE 'UTC')"))
+    # A page that has been here for two hours, whose minute of the hour is the first.
+    await visit.page.add_init_script(
+        """if (location.pathname === "/kiosk" && !localStorage.wasOld) {
+          localStorage.wasOld = "yes";
+          const now = performance.now.bind(performance);
+          performance.now = () => now() + 7200_000;
+          Math.random = () => 0;
+        }"""
+    )
+    loads = []
+    visit.page.on("load", lambda _: loads.append(1))
+    kiosk = await hang(hub, visit, f"?reload={hour}")
+    async with asyncio.timeout(PATIENCE / 1000):
+        while len(loads) < 2:
+            await asyncio.sleep(0.1)
+    await kiosk.says("Live")
+    await asyncio.sleep(1.5)  # it looks each second
+    assert len(loads) == 2
+
+
 async def test_memory_is_flat(
     start_hub: Start, seeded_dsn: str, visitors: Visitors, sql: Any
 ) -> None:
