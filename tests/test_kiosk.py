@@ -230,3 +230,42 @@ async def test_each_minute_the_picture_stands_elsewhere(hub: Hub, visit: Visit) 
     offsets = [[float(part.removesuffix("px")) for part in place.split()] for place in places]
     assert len(places) > 20
     assert max(abs(offset) for pair in offsets for offset in pair) == 4
+
+
+async def test_moved_to_another_airport_from_afar_it_shows_that_ones_flights(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await sql.execute("DELETE FROM bookings")
+    here = await book(sql, at="now()", tail="N1HERE")
+    kiosk = await hang(hub, visit, airport="KAUS")
+    await expect(visit.page.locator("#empty-title")).to_have_text("No departures today")
+    path = f"{DEVICES}/{kiosk.id}"
+    tag = (await ask(hub, kiosk.admin, "GET", path))["etag"]
+    await ask(hub, kiosk.admin, "PATCH", path, {"airport": "KPAO"}, **{"If-Match": tag})
+    await expect(kiosk.flight(here)).to_be_visible(timeout=PATIENCE)
+    await expect(visit.page.locator("#name")).to_have_text("Hangar 2 · KPAO", timeout=PATIENCE)
+    await kiosk.says("Live")
+
+
+async def test_it_stays_awake_and_takes_the_lock_again(hub: Hub, visit: Visit) -> None:
+    await visit.page.add_init_script(
+        """globalThis.locks = [];
+        const request = async () => {
+          const lock = Object.assign(new EventTarget(), { released: false });
+          locks.push(lock);
+          return lock;
+        };
+        Object.defineProperty(navigator, "wakeLock", { value: { request } });"""
+    )
+    await visit.page.goto(f"{hub.url}/kiosk")
+    await code(visit)
+    assert await visit.page.evaluate("locks.length") == 1
+    # The system takes it away; the page is seen again.
+    await visit.page.evaluate(
+        "locks[0].released = true, locks[0].dispatchEvent(new Event('release'))"
+    )
+    async with asyncio.timeout(PATIENCE / 1000):
+        while await visit.page.evaluate("locks.length") < 2:
+            await asyncio.sleep(0.1)
+    await visit.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert await visit.page.evaluate("locks.length") == 2

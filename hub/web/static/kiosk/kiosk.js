@@ -18,9 +18,11 @@ import { stay } from "./staying.js";
 const TODAY = { from: "today", to: "tomorrow" };
 const PATIENCE = 8_000; // ms for the first picture
 const AGAIN = 60_000; // after a verdict that was none of ours
+const SETTLED = 90_000; // longer than boot.js ever waits
 const RECENT = 60_000; // an order to show itself that is older than this is of yesterday
 
-dispatchEvent(new Event("hub:started"));
+// Only then is the next failure to load a file (`boot.js`) the first again, and answered at once.
+setTimeout(() => dispatchEvent(new Event("hub:started")), SETTLED);
 const time = new Time();
 time.offset = recall("board")?.offset ?? 0;
 const frame = new Frame(time);
@@ -31,12 +33,18 @@ time.start();
 stay();
 
 for (;;) {
-  const held = recall("token");
-  if (held) await run(held);
-  else {
-    const { token } = await pair((told) => frame.pairing(told));
-    keep("token", token);
-    frame.paired();
+  try {
+    const held = recall("token");
+    if (held) await run(held);
+    else {
+      const { token } = await pair((told) => frame.pairing(told));
+      keep("token", token);
+      frame.paired();
+    }
+  } catch (error) {
+    // A fault of this page's own: the wall is not to stay as it is for months.
+    console.error(error);
+    await new Promise((again) => setTimeout(again, AGAIN));
   }
 }
 
@@ -46,11 +54,21 @@ async function run(token) {
   frame.stage("board");
   frame.name(kept?.name, kept?.airport);
   const showing = new Showing({ time, board, frame }, kept);
-  const start = await firstPicture(token);
   const client = new HubClient({ getToken: () => token, shared: false });
-  const watch = client.watch("board", TODAY, start);
+  try {
+    await follow(token, client, showing);
+    forget();
+  } finally {
+    showing.end();
+    client.close();
+  }
+}
+
+/** Resolves when the hub has said that this screen is none of its own. */
+async function follow(token, client, showing) {
+  const start = await firstPicture(token);
   const self = client.watch("devices");
-  showing.follow(client, watch, self);
+  showing.follow(client, client.watch("board", TODAY, start), self, "rows" in start);
   let met = false;
   client.on("welcome", () => {
     if (met) reloading.suspect();
@@ -66,9 +84,6 @@ async function run(token) {
       else setTimeout(() => client.connect(), AGAIN * (0.5 + Math.random() / 2));
     });
   });
-  showing.end();
-  client.close();
-  forget();
 }
 
 /** Today's rows and their cursor by one read; {} where it fails, and the watch brings them. */

@@ -7,6 +7,8 @@
 import { keep } from "./memory.js";
 import { SAY } from "./words.js";
 
+const NONE = new Map();
+const OPENING = 10_000; // ms
 const SAVE = 3_000; // ms in which changes are gathered before they are kept
 
 export class Showing {
@@ -28,15 +30,18 @@ export class Showing {
     this.#time = time;
     this.#board = board;
     this.#frame = frame;
-    this.#kept = kept && { ...kept, rows: new Map(kept.rows.map((row) => [row.id, row])) };
-    this.#vouched = kept?.vouched ?? null;
+    this.#kept = Array.isArray(kept?.rows) ? new Map(kept.rows.map((row) => [row.id, row])) : null;
+    this.#vouched = this.#kept && kept.vouched;
     this.#render();
     this.#time.second(this.#second);
     this.#time.minute(this.#save);
   }
 
-  follow(client, watch, self) {
+  /** `isRead`: the rows were read from the hub just now. */
+  follow(client, watch, self, isRead) {
     this.#client = client;
+    // What was just read is not called stale while the stream is being opened; nor is it called live.
+    if (isRead) this.#vouched = this.#time.now() + OPENING;
     this.#watch = watch;
     this.#self = self;
     client.on("welcome", () => (this.#time.offset = client.offset));
@@ -78,8 +83,9 @@ export class Showing {
     const isLive = this.#watch?.status === "live";
     if (isLive) this.#vouched = client.freshUntil;
     if (this.#isWhole) this.#kept = null;
-    const rows = this.#isWhole ? this.#watch.rows : (this.#kept?.rows ?? this.#watch?.rows ?? new Map());
-    const known = this.#isWhole || this.#kept !== null || this.#vouched !== null;
+    const rows = this.#isWhole ? this.#watch.rows : (this.#kept ?? this.#watch?.rows ?? NONE);
+    // With other rights there is nothing until the new picture is there, which is not "no departures".
+    const known = this.#isWhole || this.#kept !== null || rows.size > 0;
     const isStale = !isLive && this.#vouched !== null && this.#time.now() > this.#vouched;
     const state = client?.state ?? "connecting";
     const kind = isLive ? "live" : isStale ? "stale" : state === "waiting" || state === "stopped" ? "waiting" : "connecting";
