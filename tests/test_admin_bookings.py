@@ -1,4 +1,4 @@
-"""The admin's bookings: made, changed and cancelled at the page; two admins at one flight; what is refused."""
+"""The admin's bookings: made, changed and cancelled; two admins at one flight; what is refused."""
 
 from __future__ import annotations
 
@@ -106,6 +106,7 @@ async def test_two_admins_at_one_flight_and_nobody_is_overwritten_unseen(
     await expect(told).to_contain_text("N2THEIRS")
     await expect(told).to_contain_text("60")
     await expect(told).to_contain_text("yours: 45")
+    await expect(told).to_be_focused()
     assert (await _row(sql, key))["duration_minutes"] == 75
     await told.get_by_role("button", name="Save mine on top").click()
     await expect(mine).to_be_hidden(timeout=PATIENCE)

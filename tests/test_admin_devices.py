@@ -33,7 +33,8 @@ class Kiosk:
         body = {"device_code": self._code}
         async with self._http.post(f"{self._hub.url}/api/v1/pairings/claim", json=body) as answer:
             assert answer.status in (200, 202)
-            return (await answer.json()).get("token")
+            token: str | None = (await answer.json()).get("token")
+            return token
 
 
 async def test_a_kiosk_is_paired_watched_over_and_revoked(
@@ -74,7 +75,8 @@ async def test_a_kiosk_is_paired_watched_over_and_revoked(
 
     client: Client = await connect(hub, token)
     await client.watch("1", "devices")
-    # Who is connected is asked for every ten seconds.
+    # Who is connected is asked for every ten seconds, and when the page is looked at again.
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await expect(card).to_contain_text("Connected since", timeout=PATIENCE)
     await expect(page.locator(".day-words")).to_contain_text("1 of 1 kiosk connected")
 
@@ -147,7 +149,7 @@ async def test_who_is_online_and_why_somebody_does_not_see_a_flight(
     # Nobody reads again but the panel itself.
     await expect(jonah).to_have_count(0, timeout=PATIENCE)
 
-    admin.refusals.add(422)
+    admin.refusals |= {404, 422}
     await page.get_by_role("link", name="Explain").click()
     await page.get_by_role("button", name="Explain").click()
     await expect(page.locator("[data-field=who] .fault")).not_to_be_empty()

@@ -40,7 +40,7 @@ class Audit {
       entity_id: field("entity_id", W.entityId, h("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: "36" })),
     };
     for (const one of Object.values(this.fields)) one.input.addEventListener("change", () => this.narrow());
-    this.summary = h("summary", {}, W.filters);
+    this.summary = h("summary");
     this.clear = h("a", { href: "#/admin/audit" }, W.clear);
     this.place = h("div");
     this.list = h("div", { class: "trail" });
@@ -51,10 +51,13 @@ class Audit {
       this.place, this.list, this.more);
     ctx.title(MENU.audit);
     this.keys = new Map();
-    everything(ctx.api, "/keys", {}, ctx.signal).then((rows) => {
-      this.keys = new Map(rows.map((row) => [row.id, row]));
-      this._who();
-    }, () => {});
+    this.devices = new Map();
+    for (const kind of ["keys", "devices"]) {
+      everything(ctx.api, `/${kind}`, {}, ctx.signal).then((rows) => {
+        this[kind] = new Map(rows.map((row) => [row.id, row]));
+        this._who();
+      }, () => {});
+    }
     this.flights = new Map();
     const near = (days) => new Date(midnight(ctx.clock.now(), days)).toISOString();
     everything(ctx.api, "/bookings", { from: near(-NEAR), to: near(NEAR) }, ctx.signal).then((rows) => {
@@ -69,7 +72,7 @@ class Audit {
     this.asked = Object.fromEntries(NARROW.filter((name) => given.get(name)).map((name) => [name, given.get(name)]));
     for (const [name, one] of Object.entries(this.fields)) one.input.value = this.asked[name] ?? "";
     this.clear.hidden = given.size === 0;
-    setText(this.summary, W.filtersOn(given.size));
+    setText(this.summary, W.filters(given.size));
     this._who();
     this.page = null;
     this.older = [];
@@ -176,8 +179,7 @@ class Audit {
     const flight = this.flights.get(type === "booking" ? id : row?.booking_id);
     if (flight) return `${when(Date.parse(flight.scheduled_datetime), this.ctx.clock.now())} ${tail(flight)} ${surname(flight.student_name)}`;
     if (type === "user") return this.roster.name(id) ?? (row ? fullName(row) : short(id));
-    if (type === "api_key") return this.keys.get(id)?.name ?? row?.name ?? short(id);
-    return row?.name ?? short(id);
+    return this.keys.get(id)?.name ?? this.devices.get(id)?.name ?? row?.name ?? short(id);
   }
 
   _actor({ user_id: user, metadata }) {

@@ -12,7 +12,7 @@ import { create, edit } from "./editing.js";
 import { Known, MOVES, flightItems } from "./flight.js";
 import { act, button, drawing, head, standIn } from "./parts.js";
 import { Roster, fullName } from "./roster.js";
-import { MENU, W } from "./words.js";
+import { MENU, W, capital, when } from "./words.js";
 
 const AHEAD = 7; // days that are shown unless others are asked for
 const STEP = 150; // flights that are drawn, and as many more when asked for
@@ -84,7 +84,7 @@ class Bookings {
     this.aircraft.input.value = aircraft ?? "";
     for (const chip of this.statuses) setAttribute(chip, "aria-pressed", String(status.includes(chip.dataset.status)));
     this.clear.hidden = given.size === 0;
-    setText(this.summary, W.filtersOn(given.size));
+    setText(this.summary, W.filters(given.size));
     this._people();
   }
 
@@ -230,11 +230,10 @@ class Bookings {
       save: W.newFlight,
       wide: true,
       send: async (values) => {
-        const answer = await ctx.api.post("/bookings", values);
-        await ctx.settled(answer);
-        this.changes.set(answer.body.id, "is-new");
-        this.draw();
-        ctx.toast(W.made, { kind: "good" });
+        const { body } = await ctx.api.post("/bookings", values);
+        const at = Date.parse(body.scheduled_datetime);
+        // It may be of a day, or of people, that are not shown here.
+        ctx.toast(W.made, { kind: "good", text: `${capital(when(at, ctx.clock.now()))} · ${people(body, "ADMIN")}` });
       },
     });
   }
@@ -263,7 +262,7 @@ class Bookings {
   _above(row, control, hope) {
     const pill = h("p", { class: "pill", "data-status": row.status }, icon(STATUS[row.status].icon), STATUS[row.status].word);
     const moves = MOVES[row.status].map((to) => {
-      const one = button(W.move[to], STATUS[to].icon, () => this.move(control, to, hope));
+      const one = button(W.move[to], STATUS[to].icon, () => this.move(control, to, hope), { kind: "button is-small" });
       if (to === "CANCELLED") one.classList.add("is-remove");
       return one;
     });

@@ -8,7 +8,7 @@
 import { Form, field } from "../js/form.js";
 import { h, icon, setText } from "../js/dom.js";
 import { change, open } from "./parts.js";
-import { MEMBER, W } from "./words.js";
+import { MEMBER, W, said } from "./words.js";
 
 /**
  * A field of a row: `input` its control, `value` what it shows first. `empty` is what nothing typed means;
@@ -51,13 +51,14 @@ export function create(ctx, { title, items, save, send, wide, before = null }) {
 
 /**
  * Change the row at `path`. `items(row)` are its fields; `hope(row | null)` shows it as it is to be until that
- * is settled; `extra(row, control)` are further elements above the form's foot. `onsaved(row)` is told at the end.
+ * is settled; `extra(row, control)` are further elements above the form's foot. `onsaved(row)` is told at the
+ * end. `told`: some watch of the page shows such rows, so that the write is settled when it has come round.
  */
-export async function edit(ctx, { path, title, items, hope = () => {}, extra = () => [], foot = () => [], onsaved = () => {}, wide = false }) {
+export async function edit(ctx, { path, title, items, hope = () => {}, extra = () => [], foot = () => [], onsaved = () => {}, told = true, wide = false }) {
   let { etag, body: row } = await ctx.api.get(path, {}, { signal: ctx.signal });
   const all = items(row);
   const fields = fieldsOf(all);
-  const clash = h("div", { class: "clash", role: "group", "aria-label": W.clash, hidden: true });
+  const clash = h("div", { class: "clash", role: "group", tabindex: "-1", "aria-label": W.clash, hidden: true });
   const mine = () => fields.filter((one) => !same(one.read(), one.first));
   const control = { close: () => close(), form: null, version: () => etag, row: () => row };
   const made = form([...all, clash], { cancel: () => close(), extra: foot(row, control), submit: save });
@@ -74,7 +75,8 @@ export async function edit(ctx, { path, title, items, hope = () => {}, extra = (
     let answer;
     try {
       answer = await ctx.api.patch(path, patch, { match: etag });
-      await ctx.settled(answer);
+      // What no topic tells of would not come round.
+      if (told) await ctx.settled(answer);
     } catch (error) {
       if (error.status === 412) await differ();
       throw error.status === 404 ? Object.assign(error, { message: W.gone }) : error;
@@ -92,9 +94,10 @@ export async function edit(ctx, { path, title, items, hope = () => {}, extra = (
     const theirs = fields.filter((one) => !same(fresh.body[one.name], row[one.name]));
     const others = Object.keys(fresh.body).filter((name) => MEMBER[name] && !fields.some((one) => one.name === name) && !same(fresh.body[name], row[name]));
     const touched = new Set(mine());
+    const inWords = (name, of) => said(name, of[name], undefined, ctx.clock.now());
     const lines = theirs.map((one) => h("li", {}, h("span", { class: "quiet" }, one.label), " ", change(one.show(row[one.name]), one.show(fresh.body[one.name])),
       touched.has(one) ? h("span", { class: "clash-mine" }, ` ${W.clashYours(one.show(one.read()))}`) : ""));
-    lines.push(...others.map((name) => h("li", {}, h("span", { class: "quiet" }, MEMBER[name]), " ", change(said(row[name]), said(fresh.body[name])))));
+    lines.push(...others.map((name) => h("li", {}, h("span", { class: "quiet" }, MEMBER[name]), " ", change(inWords(name, row), inWords(name, fresh.body)))));
     const take = (keep) => {
       for (const one of fields) {
         const typed = one.typed();
@@ -111,10 +114,10 @@ export async function edit(ctx, { path, title, items, hope = () => {}, extra = (
     const discard = h("button", { type: "button", class: "button", onclick: () => (take(false), fields[0].input.focus()) }, W.discard);
     clash.replaceChildren(h("p", {}, h("b", {}, W.clash)), h("ul", {}, lines), h("div", { class: "clash-foot" }, discard, reapply));
     clash.hidden = false;
+    clash.focus();
   }
 
   return close;
 }
 
-const said = (value) => String(value ?? W.none);
 const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);

@@ -7,7 +7,7 @@ import { h, icon, keyed, setAttribute, setText } from "../js/dom.js";
 import { create, item } from "./editing.js";
 import { Reading, act, button, drawing, everything, head, open, standIn } from "./parts.js";
 import { Roster } from "./roster.js";
-import { MEMBER, MENU, SCOPE, W, when } from "./words.js";
+import { MENU, SCOPE, W, when } from "./words.js";
 
 export function mount(root, ctx) {
   return new Keys(root, ctx);
@@ -81,7 +81,7 @@ class Keys {
     const scopes = item("scopes", set, null, { read: () => boxes.filter((box) => box.checked).map((box) => box.value), write: () => {} });
     // A fieldset has a legend, and no focus of its own.
     scopes.element.querySelector("label[for]").replaceWith();
-    set.prepend(h("legend", {}, MEMBER.scopes));
+    set.prepend(h("legend", {}, W.scopes));
     const mark = scopes.fault;
     scopes.fault = (text) => {
       mark(text);
@@ -141,7 +141,7 @@ class Keys {
     revoking.add(row.id);
     this.draw();
     try {
-      await ctx.settled(await ctx.api.delete(`/keys/${row.id}`));
+      await ctx.api.delete(`/keys/${row.id}`);
       await this.read.again();
     } finally {
       revoking.delete(row.id);

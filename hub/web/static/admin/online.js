@@ -55,11 +55,11 @@ export function mount(root, ctx) {
 
   function update({ parts }, { principal, kind, airport, sessions }, now) {
     setText(parts.name, principal.name + (principal.id === ctx.me.id ? ` (${W.you})` : ""));
-    setText(parts.what, kind === "user" ? ROLE[principal.role] : kind === "device" ? `${W.kind.device}, ${airport ?? W.everyAirport}` : W.kind.integration);
+    setText(parts.what, kind === "user" ? ROLE[principal.role] : kind === "device" ? `${W.kind.device}, ${airport ?? W.everyAirport.toLowerCase()}` : W.kind.integration);
     keyed(parts.sessions, sessions, (one) => one.session, () => {
       const state = h("span", { class: "state" });
       const told = h("span", { class: "quiet" });
-      return Object.assign(h("li", {}, state, " ", told), { state, told });
+      return Object.assign(h("li", {}, state, " · ", told), { state, told });
     }, (line, one) => {
       setAttribute(line, "data-kind", one.behind ? "behind" : "on");
       setText(line.state, one.behind ? W.slow(Math.ceil(one.lag)) : W.live);

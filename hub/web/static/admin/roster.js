@@ -8,12 +8,13 @@ const held = new WeakMap(); // by Api: whoever signs in next has another
 export const fullName = (user) => `${user.first_name} ${user.last_name}`;
 
 export class Roster {
-  constructor(ctx, ondraw = () => {}) {
+  /** Begins to read, and calls `ondraw()` when that is done; `eager: false` leaves it to `read()`. */
+  constructor(ctx, ondraw = () => {}, { eager = true } = {}) {
     this._ctx = ctx;
     this.rows = held.get(ctx.api) ?? [];
     this._byId = new Map(this.rows.map((row) => [row.id, row]));
     this.loaded = this.rows.length > 0;
-    this.ready = this.read().then(ondraw, () => {});
+    this.ready = eager ? this.read().then(ondraw, () => {}) : Promise.resolve();
   }
 
   /** Read them all; rejects where the hub cannot be asked. */

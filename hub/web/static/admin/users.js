@@ -20,7 +20,7 @@ class Users {
     this.ctx = ctx;
     this.hoped = new Map();
     this.draw = drawing(() => this.render(), ctx.signal);
-    this.roster = new Roster(ctx);
+    this.roster = new Roster(ctx, undefined, { eager: false });
     this.head = head(MENU.users, button(W.newUser, "plus", () => this.make(), { first: true }));
     this.find = field("find", W.findUser, h("input", { type: "search", autocomplete: "off" }));
     this.role = field("role", W.role, select([["", W.everyone], ...Object.entries(ROLE)]));
@@ -84,7 +84,7 @@ class Users {
       items: this._items({}),
       save: W.newUser,
       send: async (values) => {
-        await ctx.settled(await ctx.api.post("/users", values));
+        await ctx.api.post("/users", values);
         await this.read.again();
         ctx.toast(W.userMade, { kind: "good", text: fullName(values) });
       },
@@ -96,6 +96,7 @@ class Users {
     return edit(ctx, {
       path: `/users/${row.id}`,
       title: fullName,
+      told: false,
       items: (one) => this._items(one),
       hope: (hoped) => {
         if (hoped) this.hoped.set(row.id, hoped);
@@ -120,7 +121,7 @@ class Users {
     const name = fullName(row);
     if (!(await ctx.confirm({ title: W.deleteTitle(name), text: W.deleteText, yes: W.deleteYes, danger: true }))) return;
     await control.form.send(async () => {
-      await ctx.settled(await ctx.api.delete(`/users/${row.id}`, { match: control.version() }));
+      await ctx.api.delete(`/users/${row.id}`, { match: control.version() });
       control.close();
       ctx.toast(W.deleted(name), { kind: "good", sign: "trash" });
       await this.read.again();
