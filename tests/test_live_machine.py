@@ -621,3 +621,39 @@ TestSessions.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+def test_a_socket_that_fills_while_rights_are_judged_misses_nothing_of_that_batch() -> None:
+    hub = Hub()
+    one = user(ADMIN, "ADMIN")
+    hub.commit([Event(10, AT, "users", "I", ADMIN, one, None)])
+    line = Line()
+    session = Session(hub, line)
+    session.enter(Principal("user", ADMIN, "ADMIN", "A B", ADMIN))
+    for topic in ("board", "notifications"):
+        said = {"type": "watch", "id": topic, "topic": topic}
+        session.received(orjson.dumps(said))
+        hub.hands.starts[-1].answer(None, [])
+    write = line.write
+
+    def filling(frames: bytes) -> None:
+        write(frames)
+        if b'"reset"' in frames:
+            line.is_paused = True
+            session.paused()
+
+    line.write = filling  # type: ignore[method-assign]
+    notice = {
+        "id": KEYS[0], "user_id": ADMIN, "booking_id": None, "type": "ESCALATION", "title": "t",
+        "message": "m", "read": False, "created_at": AT,
+    }  # fmt: skip
+    hub.commit(
+        [Event(11, AT, "users", "U", ADMIN, one | {"role": "STUDENT"}, {"role": "ADMIN"})],
+        [Event(12, AT, "notifications", "I", KEYS[0], notice, None)],
+    )
+    assert line.is_paused
+    line.is_paused = False
+    session.resumed()
+    told = [item for said in line.sent if said["type"] == "change" for item in said["transactions"]]
+    assert [one["items"][0]["key"] for one in told] == [KEYS[0]]
+    assert [said["code"] for said in line.sent if said["type"] == "error"] == ["forbidden"]

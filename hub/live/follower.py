@@ -9,6 +9,7 @@ pacer's turn. Invariant: every event of its views reaches it exactly once or fol
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hub.errors import HubError, Unavailable
@@ -90,8 +91,9 @@ class Follower:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every watch is live and none is behind: good up to the cursor told next."""
-        return self.behind is None and all(watch.is_live for watch in self.watches.values())
+        """Whether every watch is live and told all there is: good up to the cursor told next."""
+        told_all = self.behind is None or self.behind is self.gate.feed.cursor
+        return told_all and all(watch.is_live for watch in self.watches.values())
 
     def _fall_behind(self) -> None:
         if self.behind is None:
@@ -202,8 +204,7 @@ class Follower:
             seen_as = audience(self.principal, watch.view.topic.name)
             if seen_as is None:
                 self.drop(watch)
-                self.reset(watch, reason)
-                self.error(watch.id, "forbidden", "not yours to watch any more")
+                self.gate.soon(partial(self._refuse, watch, reason))
                 continue
             if seen_as != watch.view.audience:
                 old = watch.view
@@ -212,6 +213,13 @@ class Follower:
                 self._leave_live(old)
                 self.gate.views.leave(old)
             self.start(watch, None, reason)
+
+    def _refuse(self, watch: Watching, reason: str) -> None:
+        # Not while a batch is judged: were the socket full now, this would be left behind at a cursor
+        # whose changes in other views it was not handed yet.
+        if watch.id not in self.watches:
+            self.reset(watch, reason)
+            self.error(watch.id, "forbidden", "not yours to watch any more")
 
     # Rights.
 
