@@ -37,7 +37,8 @@ _FRAMES = st.one_of(
     st.fixed_dictionaries({"type": st.just("reset"), "id": _TEXT, "reason": st.just("size")}),
     st.fixed_dictionaries({"type": st.just("live"), "id": _TEXT, "cursor": st.just("e.5:9:7")}),
     st.fixed_dictionaries(
-        {"type": st.just("change"), "id": _TEXT, "view": st.just("v"), "cursor": st.just("e.1:1:")}
+        {"type": st.just("change"), "id": _TEXT, "view": st.just("v"), "cursor": st.just("e.1:1:")},
+        optional={"more": st.just(True)},
     ),
     st.fixed_dictionaries(
         {"type": st.just("ping"), "cursor": st.just("e.3:3:"), "sent": st.just(3)}
@@ -51,7 +52,7 @@ _FRAMES = st.one_of(
 
 def _frames(messages: list[dict[str, object]]) -> bytes:
     # As the hub writes them: the type first, whose it is next.
-    order = ("type", "id", "view", "cursor")
+    order = ("type", "id", "view", "cursor", "more")
     messages = [
         {name: message[name] for name in order if name in message} | message for message in messages
     ]
@@ -71,6 +72,9 @@ def test_every_frame_is_an_event_and_only_a_true_cursor_an_id(
             assert event.id == VOID.decode()
         elif whole and is_last and "cursor" in message:
             assert event.id == message["cursor"]
+        elif event.type == "change":
+            # Applied, it is newer than any id before; unless it goes on, and is not applied yet.
+            assert event.id == (None if message.get("more") else VOID.decode())
         else:
             assert event.id is None
     if messages[-1]["type"] == "bye":
@@ -81,6 +85,10 @@ def test_a_cursor_too_long_for_a_header_leaves_the_id_where_it_was() -> None:
     long = "e.5:9000:" + ",".join(map(str, range(5, 2000)))
     [event] = Parser().feed(blocks(_frames([{"type": "ping", "cursor": long}]), whole=True))
     assert event.id is None
+    # A change that is applied makes the id before it a lie.
+    change = {"type": "change", "view": "v1", "cursor": long, "transactions": []}
+    [event] = Parser().feed(blocks(_frames([change]), whole=True))
+    assert event.id == VOID.decode()
 
 
 def _change(n: int, size: int) -> bytes:

@@ -173,7 +173,7 @@ async def test_the_id_waits_for_every_watch(
     await booking(sql)
     await stream.until("change")
     # Notifications have no picture yet: who comes back now must begin anew.
-    assert [event.id for event in stream.heard] == [None, "-", None, None]
+    assert [event.id for event in stream.heard] == [None, "-", None, "-"]
     await held.rollback()
     await other.close()
     live = await stream.until("live")
@@ -191,7 +191,7 @@ async def test_the_id_waits_for_every_watch(
     await stream.until("change")
     one, another = stream.heard[-2:]
     assert one.told["cursor"] == another.told["cursor"]
-    assert (one.id, another.id) == (None, another.told["cursor"])
+    assert (one.id, another.id) == ("-", another.told["cursor"])
 
     # A watch that is read anew takes the id away until it is good again.
     await sql.execute("TRUNCATE notifications CASCADE")
@@ -199,6 +199,34 @@ async def test_the_id_waits_for_every_watch(
     assert stream.last_id == "-"
     live = await stream.until("live")
     assert (live["id"], stream.last_id) == ("n", live["cursor"])
+
+
+async def test_who_is_cut_off_between_two_watches_keeps_no_row_that_went_meanwhile(
+    hub: Hub, open_stream: Open, sql: Any
+) -> None:
+    token = await hub.token_of(ADMIN)
+    two = _watches({"id": "b", "topic": "bookings"}, {"id": "n", "topic": "notifications"})
+    stream = await open_stream(hub, token, two)
+    await stream.until("live")
+    await stream.until("live")
+    held, last = stream.rows["b"], stream.last_id
+    stream.answer.close()
+    key = str(await booking(sql))
+    await hub.house.feed.turned()
+    # The first watch has its change, the second has nothing yet: the connection ends there.
+    stream = await open_stream(hub, token, two, last=last)
+    stream.parser.last_id, stream.rows["b"] = last, held
+    await stream.until("change")
+    assert key in stream.rows["b"]
+    last = next((one.id for one in reversed(stream.heard) if one.id is not None), last)
+    stream.answer.close()
+    await sql.execute("DELETE FROM bookings WHERE id::text = $1", key)
+    await hub.house.feed.turned()
+    again = await open_stream(hub, token, two, last=last)
+    again.rows["b"] = held
+    await again.until("live")
+    await again.until("live")
+    assert key not in again.rows["b"]
 
 
 @pytest.mark.parametrize("by", ["header", "parameter"])

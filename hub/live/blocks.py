@@ -14,13 +14,15 @@ import orjson
 
 #: The id of a stream whose client holds half a picture: who comes back with it is told ``reset``.
 VOID = b"-"
-#: What comes of a cursor longer than a header line may well be: the id before it stays.
+#: A cursor longer than this, more than a header line may well be, is no id.
 _LONGEST_ID = 4096
 #: Conversions kept for the next stream that is handed the same bytes, and their bytes.
 _KEPT, _KEPT_BYTES = 64, 1024 * 1024
 #: Every frame begins so; its type is text of ours, without an escape.
 _HEAD = len(b'{"type":"')
 _CURSOR = b'"cursor":"'
+#: What a change says behind its cursor if it goes on: nothing of it counts yet.
+_GOES_ON = b'","more":true'
 #: What only a change to everybody in a view begins with: a catch-up has its watch's id there.
 _SHARED = b'{"type":"change","view"'
 
@@ -56,11 +58,14 @@ def blocks(frames: bytes, *, whole: bool) -> bytes:
         told = b""
         if name in (b"rows", b"reset") or payload.startswith(b'{"type":"error","id"'):
             told = b"id: %b\n" % VOID
+        elif name == b"change" and not _goes_on(payload):
+            # What is shown is newer than the id before, and not all of it as new as the cursor.
+            told = b"id: %b\n" % VOID
         elif name == b"bye":
             told = _come_back(payload)
         parts.append(b"event: %b\ndata: %b\n" % (name, payload))
         parts.append(told + b"\n")
-    if whole and not told and (cursor := _cursor(payload)):
+    if whole and (not told or name == b"change") and (cursor := _cursor(payload)):
         parts[-1] = b"id: %b\n\n" % cursor
     return b"".join(parts)
 
@@ -68,6 +73,11 @@ def blocks(frames: bytes, *, whole: bool) -> bytes:
 def _come_back(bye: bytes) -> bytes:
     after = orjson.loads(bye).get("retry_after")
     return b"" if after is None else retry(after)
+
+
+def _goes_on(change: bytes) -> bool:
+    end = change.find(b'"', change.find(_CURSOR) + len(_CURSOR))
+    return change.startswith(_GOES_ON, end)
 
 
 def _cursor(payload: bytes) -> bytes:
