@@ -181,6 +181,12 @@ async def test_a_picture_just_read_is_shown_again_unless_it_must_have_seen_more(
     monkeypatch.setattr(room, "KEPT_FOR", 0.0)
     assert await pictures.read(again) is not second
     assert pictures.reads == 3
+    # Nor is it shown in another history, whose snapshots mean other transactions.
+    monkeypatch.setattr(room, "KEPT_FOR", 60.0)
+    last = await pictures.read(again, epoch="e2")
+    assert await pictures.read(again, first.snapshot, epoch="e2") is last
+    assert await pictures.read(again, first.snapshot, epoch="e3") is not last
+    assert pictures.reads == 5
     # And no more is kept than was said.
     monkeypatch.setattr(room, "KEPT_FOR", 60.0)
     monkeypatch.setattr(room, "KEPT_BYTES", second.size * 3)

@@ -150,12 +150,12 @@ async def test_reads_under_way_for_one_principal(
     pictures = hub.house.gate.pictures
     read, under_way, most = pictures.read, 0, 0
 
-    async def counted(*asked: Any) -> Any:
+    async def counted(*asked: Any, **more: Any) -> Any:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
         try:
-            return await read(*asked)
+            return await read(*asked, **more)
         finally:
             under_way -= 1
 

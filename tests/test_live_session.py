@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from running import Client, Hub
 
+from hub.errors import Unavailable
 from hub.live.closing import Code
 
 Connect = Callable[..., Awaitable[Client]]
@@ -470,3 +471,22 @@ async def test_a_socket_that_its_peer_resets_leaves_nothing_behind(
         while gate.sessions:
             await asyncio.sleep(0.01)
     assert (len(gate.views), len(gate.troubled)) == (0, 0)
+
+
+async def test_a_picture_that_takes_too_long_is_given_up_after_an_outage_as_well(
+    hub: Hub, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed, tries = hub.house.feed, 0
+
+    async def read(*asked: Any, **more: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        feed.healthy = tries > 4  # an outage, and then a database that is there but slow
+        raise Unavailable("too slow")
+
+    monkeypatch.setattr(hub.house.gate.pictures, "read", read)
+    monkeypatch.setattr(feed, "_turned", lambda: None)
+    client = await connect(hub, await hub.token_of("admin@example.com"))
+    await client.say(type="watch", id="1", topic="bookings")
+    assert (await client.until("error"))["temporary"] is True
+    assert tries == 7

@@ -90,17 +90,23 @@ class Pictures:
         #: Read lately, the oldest first, and how many bytes that is.
         self._kept: dict[_Name, Picture] = {}
         self._size = 0
+        #: The history they are of.
+        self._epoch = ""
         #: Statements run, for metrics and tests.
         self.reads = 0
 
-    async def read(self, view: View, since: Snapshot | None = None) -> Picture:
-        """The view's picture, one that has seen ``since``.
+    async def read(self, view: View, since: Snapshot | None = None, *, epoch: str = "") -> Picture:
+        """The view's picture, one that has seen ``since`` in the history ``epoch``, the feed's.
 
         Raises Invalid if it is too large, Unavailable if it cannot be had.
         """
         # Whoever sees everything does not keep those waiting who see their own.
         queue = (view.topic.name, isinstance(view.audience, Person))
         wanted = (view, view.window)
+        if epoch != self._epoch:
+            # Snapshots of another history compare with nothing, and its rows may have never been.
+            self._epoch, self._size = epoch, 0
+            self._kept.clear()
         kept = self._kept.get(_name(wanted))
         if (
             kept is not None
@@ -185,7 +191,7 @@ class Pictures:
         wanted = list(asked)
         async with reading(self._pool) as conn:
             self.reads += 1
-            at = monotonic()
+            at, epoch = monotonic(), self._epoch
             records = await STATEMENTS[topic](conn, wanted)
         snapshot = parse(records[0]["cursor"])
         rows: list[list[str]] = [[] for _ in wanted]
@@ -204,7 +210,8 @@ class Pictures:
                 future.exception()
             else:
                 picture = Picture(snapshot, await _pages(TOPICS[topic], texts), at)
-                self._keep(_name(one), picture)
+                if epoch == self._epoch:
+                    self._keep(_name(one), picture)
                 if not future.done():
                     future.set_result(picture)
 

@@ -66,7 +66,9 @@ async def _resume(session: Follower, watch: Watching, text: str) -> None:
             await patience.wait()
     async with _ready(session):
         assert session.principal is not None
-        missed = gate.feed.since(cursor.snapshot) or ()
+        missed = gate.feed.since(cursor.snapshot)
+        if missed is None:
+            raise Gone("distance")  # dropped meanwhile, and with it who may see what since when
         if (why := unlike(watch.view, session.principal, missed)) is not None:
             raise Gone(why)
     if not await _arrive(session, watch, cursor.snapshot, resumed=True):
@@ -83,10 +85,8 @@ class _Patience:
 
     def __init__(self) -> None:
         self._most = 0.1
-        self.tried = 1
 
     async def wait(self) -> None:
-        self.tried += 1
         await asyncio.sleep(random.uniform(0, self._most))
         self._most = min(5.0, self._most * 2)
 
@@ -94,7 +94,7 @@ class _Patience:
 async def _from_picture(session: Follower, watch: Watching, reason: str | None) -> None:
     gate = session.gate
     who = _who(session)
-    patience = _Patience()
+    patience, tries = _Patience(), 0
     since = None
     while True:
         if reason is not None:
@@ -103,10 +103,12 @@ async def _from_picture(session: Follower, watch: Watching, reason: str | None) 
             reason = None
         try:
             async with gate.turns.reading(who, watch.view):
-                picture = await gate.pictures.read(watch.view, since)
+                picture = await gate.pictures.read(watch.view, since, epoch=gate.feed.epoch)
         except Unavailable:
-            if gate.feed.healthy and patience.tried == _TRIES:
-                raise  # the database is there: it is this picture that takes too long
+            if gate.feed.healthy:
+                tries += 1
+                if tries == _TRIES:
+                    raise  # the database is there: it is this picture that takes too long
             await patience.wait()
             continue
         last = len(picture.pages) - 1
