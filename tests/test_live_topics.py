@@ -457,3 +457,54 @@ async def test_what_was_missed_for_days_comes_conflated_in_pages_and_whole_trans
     fresh = await connect(hub, await hub.token_of(admin["email"]))
     await fresh.watch("n", "notifications")
     assert again.rows["n"] == fresh.rows["n"]
+
+
+@pytest.mark.parametrize("day", ["infinity", "-infinity", "9999-12-31", "10000-01-01"])
+async def test_a_day_of_no_calendar_is_survived_and_taken_back(
+    hub: Hub, connect: Connect, sql: Any, day: str
+) -> None:
+    today = await _today(sql)
+    noon = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
+    key = await _booking(sql, at=noon, status="CANCELLED")
+    client = await connect(hub, await hub.token_of(ADMIN))
+    await client.watch("d", "bookings", filter={"from": "today-1", "to": "today+999"})
+    assert key in client.rows["d"]
+    await sql.execute(f"INSERT INTO days (day) VALUES ('{day}')")
+    await hub.house.feed.turned()
+    other = await connect(hub, await hub.token_of(ADMIN))
+    await other.watch("o", "board", filter={"from": "today-999", "to": "tomorrow+999"})
+    await hub.restart()
+    await sql.execute(f"DELETE FROM days WHERE day = '{day}'")
+    await hub.house.feed.turned()
+    last = await connect(hub, await hub.token_of(ADMIN))
+    await last.watch("d", "bookings", filter={"from": "today-1", "to": "today+999"})
+    assert key in last.rows["d"]
+    while (await client.hear())["type"] != "closed":
+        pass
+    assert not any(told.get("reason") == "fault" for told in client.heard + other.heard)
+
+
+async def test_an_odd_name_reads_the_same_in_a_picture_and_in_a_change(
+    hub: Hub, connect: Connect, sql: Any
+) -> None:
+    student = (await _people(sql, "STUDENT"))[0]["id"]
+    await sql.execute(
+        "UPDATE users SET first_name = E' \u00a0Ann', last_name = '' WHERE id::text = $1", student
+    )
+    key = await _booking(sql)
+    await hub.house.feed.turned()
+    client = await connect(hub, await hub.token_of(ADMIN))
+    for minutes, last_name in enumerate(("", " ", "\u0301x", "\U0001f6e9y"), 61):
+        await client.watch("b", "board")
+        await sql.execute("UPDATE users SET last_name = $2 WHERE id::text = $1", student, last_name)
+        await sql.execute(
+            "UPDATE bookings SET duration_minutes = $2 WHERE id::text = $1", key, minutes
+        )
+        while client.rows["b"][key]["minutes"] != minutes:
+            client.follow(await client.until("change"))
+        # Another filter each time: none of these is a picture that is kept.
+        since = f"2020-01-01T00:00:{minutes - 10}Z"
+        await client.watch("again", "board", filter={"from": since})
+        assert client.rows["again"][key] == client.rows["b"][key]
+        await client.say(type="unwatch", id="b")
+        await client.say(type="unwatch", id="again")

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from hub.db.queries import text
 from hub.rules.event import Event
+from hub.rules.rows import moment
 from hub.rules.window import Day
 
 
@@ -48,4 +49,4 @@ class Calendar:
             return
         self._days.pop(event.key, None)
         if event.row is not None:
-            self._days[event.key] = date.fromisoformat(event.row["day"])
+            self._days[event.key] = moment(event.row["day"]).date()

@@ -30,7 +30,7 @@ MEMBERS = tuple(_FROM)
 
 def short(first_name: str, last_name: str) -> str:
     """``Ann Brown`` as ``Ann B.``"""
-    return f"{first_name} {last_name[:1]}.".strip() if last_name else first_name
+    return f"{first_name} {last_name[:1]}.".strip(" ") if last_name else first_name
 
 
 def masked(row: Mapping[str, Any], pilot: str, instructor: str) -> dict[str, Any]:

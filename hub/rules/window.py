@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MINYEAR, UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _WORD = re.compile(r"(yesterday|today|tomorrow)(?:([+-])([0-9]{1,3}))?", re.ASCII)
@@ -28,9 +28,16 @@ class Day:
         return f"today{self.offset:+d}" if self.offset else "today"
 
     def begins(self, today: date, zone: ZoneInfo) -> datetime:
-        """That midnight, in UTC. Where the clock skips it, the moment at which it does."""
-        day = today + timedelta(days=self.offset)
-        return datetime.combine(day, time(), zone).astimezone(UTC)
+        """That midnight, in UTC. Where the clock skips it, the moment at which it does.
+
+        One that no calendar has (some clock's mistake is today's day) is the nearest end of time.
+        """
+        try:
+            day = today + timedelta(days=self.offset)
+            return datetime.combine(day, time(), zone).astimezone(UTC)
+        except OverflowError:
+            late = today.year > MINYEAR
+            return (datetime.max if late else datetime.min).replace(tzinfo=UTC)
 
 
 def day(word: str) -> Day | None:

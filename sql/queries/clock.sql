@@ -44,7 +44,8 @@ WITH landed AS (
 SELECT count(*) FROM completed;
 
 -- name: day_last$
-SELECT max(day) FROM days;
+-- Long ago if there is none.
+SELECT least(greatest(max(day), '0001-01-01'), '9999-12-31') FROM days;
 
 -- name: day_begin(day)!
 -- Days of a clock that went wrong go; so do those that nobody's cursor can be from any more.

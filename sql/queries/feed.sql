@@ -139,4 +139,5 @@ SELECT pg_try_advisory_xact_lock(7527030299283516526);
 SELECT id::text AS id, cognito_user_id, role, first_name, last_name FROM users;
 
 -- name: days
-SELECT id::text AS id, day FROM days;
+-- Days of no calendar that a program can hold are its first or last.
+SELECT id::text AS id, least(greatest(day, '0001-01-01'), '9999-12-31') AS day FROM days;
