@@ -8,6 +8,7 @@ locks, no SET without LOCAL), so giving one back costs no round trip.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ from hub.settings import Settings
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+# With the database away it logs a traceback whenever it tries to fill up; that is told by those who
+# wait for a connection, and by the feed.
+logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 #: How long, in seconds, a request waits for a connection of the pool before it is refused.
 WAIT = 5.0
