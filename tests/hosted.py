@@ -7,6 +7,7 @@ issuer's path. Stricter where Cognito is lenient: PKCE by S256 is asked for, a c
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import html
@@ -59,10 +60,12 @@ class Hosted:
         self.logouts: set[str] = set()
         #: Seconds for which access tokens are good, and codes.
         self.lifetime, self.code_lifetime = 3600, 300.0
-        #: Refresh token rotation, without a grace period.
-        self.rotates = True
+        #: Refresh token rotation, and seconds for which the one that was rotated out still serves.
+        self.rotates, self.grace = True, 0.0
         #: What the token endpoint answers instead of tokens, as long as it is set.
         self.failing: int | None = None
+        #: What id tokens answer instead of the nonce that was asked with.
+        self.nonce: str | None = None
         self.grants: dict[str, Grant] = {}
         self.codes: dict[str, Code] = {}
         self.sessions: dict[str, str] = {}
@@ -216,7 +219,8 @@ class Hosted:
             return _refuse("invalid_grant")
         if not self.rotates:
             return self._tokens(grant, None)
-        del self.grants[form["refresh_token"]]
+        rotated_out = asyncio.get_running_loop().call_later
+        rotated_out(self.grace, self.grants.pop, form["refresh_token"], None)
         return self._tokens(grant, self._refresh(grant))
 
     def _redeem(self, form: dict[str, str]) -> web.Response:
@@ -230,7 +234,7 @@ class Hosted:
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if not 43 <= len(verifier) <= 128 or challenge != code.challenge:
             return _refuse("invalid_grant")
-        return self._tokens(code.grant, self._refresh(code.grant), nonce=code.grant.nonce)
+        return self._tokens(code.grant, self._refresh(code.grant), self.nonce or code.grant.nonce)
 
     def _refresh(self, grant: Grant) -> str:
         token = f"refresh-{uuid.uuid4()}"

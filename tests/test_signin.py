@@ -68,9 +68,25 @@ async def kept(visit: Visit) -> dict[str, Any]:
     return orjson.loads(text) if text else {}
 
 
+async def shift(visit: Visit, *, asked: float, tick: float) -> None:
+    """Move the moments at which the kept token was asked for, by either clock, by seconds."""
+    await visit.page.evaluate(
+        """([asked, tick]) => { const held = JSON.parse(localStorage.getItem("hub.signin"));
+                   held.askedAt += asked * 1000; held.tick += tick * 1000;
+                   localStorage.setItem("hub.signin", JSON.stringify(held)); }""",
+        [asked, tick],
+    )
+
+
 def codes(visit: Visit) -> list[str]:
     """The codes that came back to the hub's page, as addresses."""
     return [url for url in visit.addresses if "code=" in url and "127.0.0.1" in url]
+
+
+async def renewed_once(hosted: Hosted, before: int) -> bool:
+    """Wait until the token endpoint was asked for a renewal; whether it was but once."""
+    await until(lambda: hosted.count("refresh_token") > before)
+    return hosted.count("refresh_token") == before + 1
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -159,8 +175,13 @@ async def test_what_was_not_begun_here_or_is_used_is_refused_in_words(
     await page.get_by_role("button", name=ADMIN).click()
     await at_the_door(visit, "took too long or was used before")
     assert hosted.count("authorization_code") == 1
+    # Tokens that answer another attempt.
+    hosted.code_lifetime, hosted.nonce = 300, "another's"
+    await page.get_by_role("button", name="Sign in").click()
+    await at_the_door(visit, "refused (nonce)")
+    assert await kept(visit) == {}
     # Nobody answers; the provider still knows the person, so one button is enough when it is back.
-    hosted.code_lifetime, hosted.failing = 300, 503
+    hosted.nonce, hosted.failing = None, 503
     visit.refusals.add(503)
     await page.get_by_role("button", name="Sign in").click()
     await at_the_door(visit, "could not be reached")
@@ -202,18 +223,31 @@ async def test_a_token_is_renewed_in_place_and_tabs_renew_as_one(
     renewals = hosted.count("refresh_token")
     assert renewals == 1
 
-    # Refused at once in four tabs: one renewal each way, and nobody uses a rotated token twice.
+    # Asked for at once by four tabs: one renewal, and nobody uses a rotated token twice.
     hosted.lifetime = 3600
-    await visit.page.evaluate(
-        """() => { const held = JSON.parse(localStorage.getItem("hub.signin"));
-                   held.askedAt -= 65_000; held.tick -= 65_000;
-                   localStorage.setItem("hub.signin", JSON.stringify(held)); }"""
-    )
-    await asyncio.gather(*(one.page.reload() for one in (visit, *others)))
-    for one in (visit, *others):
+    everybody = (visit, *others)
+    await shift(visit, asked=-65, tick=-65)
+    await asyncio.gather(*(one.go("day/2031-01-31") for one in everybody))
+    for one in everybody:
+        await expect(one.page.locator("#day")).to_contain_text("No flights", timeout=PATIENCE)
         await one.says("Live")
-        await one.shows(key, "CONFIRMED")
     assert hosted.count("refresh_token") == renewals + 1
+    # A clock that was set is no reason to believe in an old token: one set back by an hour; and one set
+    # back by as much as the token's age.
+    for day, asked, tick in ((1, 3600.0, 3600.0), (2, 0.0, -3590.0)):
+        renewals = hosted.count("refresh_token")
+        await shift(visit, asked=asked, tick=tick)
+        await visit.go(f"day/2031-02-0{day}")
+        assert await renewed_once(hosted, renewals)
+        await expect(visit.page.locator(".page h1")).to_contain_text(f"February {day}")
+        await expect(visit.page.locator("#day")).to_contain_text("No flights", timeout=PATIENCE)
+    # A renewal that a reload cuts off is asked for again, within the provider's time of grace.
+    hosted.grace = 60
+    await shift(visit, asked=-3590, tick=-3590)
+    await asyncio.gather(*(one.page.reload() for one in everybody))
+    for one in everybody:
+        await one.says("Live")
+    assert hosted.count("authorization_code") == 1
     assert [one.complaints for one in others] == [[], [], []]
 
 
@@ -231,11 +265,7 @@ async def test_silence_ends_no_session_but_a_refusal_does(
     await visit.page.reload()
     await visit.says("Live")
     # Over by the clock, and still nobody answers: it waits, and comes back by itself.
-    await visit.page.evaluate(
-        """() => { const held = JSON.parse(localStorage.getItem("hub.signin"));
-                   held.askedAt -= 70_000; held.tick -= 70_000;
-                   localStorage.setItem("hub.signin", JSON.stringify(held)); }"""
-    )
+    await shift(visit, asked=-70, tick=-70)
     await visit.page.reload()
     await expect(visit.page.locator("#banner")).to_contain_text("Try now", timeout=PATIENCE)
     hosted.failing = None

@@ -16,6 +16,8 @@ import { SAY } from "./words.js";
 const KEY = "hub.signin";
 const WHO = "hub.signin.sub";
 const EARLY = 60_000; // ms before its end a token is renewed, as the hub asks for on sockets
+const SPREAD = 200; // ms: what one tab writes, another may read only after its lock was given on
+const DOUBT = 1_500; // ms: for so long a refused tab looks whether another was first
 const RECENT = 5_000; // ms: what is younger need not be renewed, whoever asks
 
 /** The record of whoever is signed in in this browser, or null. */
@@ -34,6 +36,7 @@ function age({ askedAt, tick }) {
   return wall < 0 ? Infinity : Math.max(wall, performance.timeOrigin + performance.now() - tick);
 }
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const left = (record) => record.lifetime * 1000 - age(record);
 
 export class Session {
@@ -139,7 +142,7 @@ export class Session {
     try {
       fresh = await renewed(record);
     } catch (error) {
-      if (error instanceof Refusal) return this.#refused();
+      if (error instanceof Refusal) return (await this.#newer(record)) ?? this.#refused();
       throw error;
     }
     // Signed out meanwhile: what has just been given is given back.
@@ -148,7 +151,17 @@ export class Session {
       return this.#look();
     }
     localStorage.setItem(KEY, JSON.stringify(fresh));
+    await pause(SPREAD);
     return fresh;
+  }
+
+  /** What another tab has written instead of `record`, if it comes to be seen; else null. */
+  async #newer(record) {
+    for (const last = performance.now() + DOUBT; performance.now() < last; await pause(50)) {
+      const now = this.#record();
+      if (now?.access !== record.access) return now;
+    }
+    return null;
   }
 
   #refused() {
