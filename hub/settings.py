@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     slow_timeout: float = Field(15.0, gt=0)
     max_message: int = Field(16 * 1024, ge=1024)
     max_watches: int = Field(32, ge=1)
+    #: Different views that the sessions of one principal may have together: each is judged and encoded apart.
+    max_views_per_principal: int = Field(256, ge=1)
     max_sockets: int = Field(20_000, ge=1)
     max_sockets_per_principal: int = Field(64, ge=1)
     max_sockets_per_address: int = Field(1_000, ge=1)

@@ -252,3 +252,21 @@ async def test_a_drain_tells_each_when_to_come_back_and_loses_nothing(
     change = await back.until("change")
     assert [i["key"] for t in change["transactions"] for i in t["items"]] == [key]
     assert (await back.until("live"))["resumed"] is True
+
+
+async def test_different_watches_of_one_principal_in_all_its_sessions(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    hub = await start_hub(seeded_dsn, max_views_per_principal=3)
+    one, two = [await connect(hub, await hub.token_of(ADMIN)) for _ in range(2)]
+    for n in range(3):
+        await one.watch(str(n), "bookings", filter={"aircraft_id": f"N{n}"})
+    # What is watched already is no more to judge; what is not, is.
+    await two.watch("same", "bookings", filter={"aircraft_id": "N1"})
+    await two.say(type="watch", id="new", topic="bookings", filter={"aircraft_id": "N9"})
+    told = await two.until("error")
+    assert (told["id"], told["code"], told["temporary"]) == ("new", "too_many_watches", False)
+    await one.say(type="unwatch", id="0")
+    await one.say(type="watch", id="0", topic="bookings", filter={"aircraft_id": "N8"})
+    assert (await one.until("live"))["id"] == "0"
+    assert len(hub.house.gate.views) == 3

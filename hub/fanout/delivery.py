@@ -38,16 +38,20 @@ class Delivery:
 
     def arrive(self, principal: str, sink: Sink) -> int:
         """A sink that belongs to a principal's id; returns how many it has now."""
-        sinks = self._sinks[principal] = (*self._sinks.get(principal, ()), sink)
+        sinks = self._sinks[principal] = (*self.of(principal), sink)
         return len(sinks)
 
     def depart(self, principal: str, sink: Sink) -> None:
         """Undo :meth:`arrive`."""
-        sinks = tuple(other for other in self._sinks.get(principal, ()) if other is not sink)
+        sinks = tuple(other for other in self.of(principal) if other is not sink)
         if sinks:
             self._sinks[principal] = sinks
         else:
             self._sinks.pop(principal, None)
+
+    def of(self, principal: str) -> tuple[Sink, ...]:
+        """The sinks of one principal."""
+        return self._sinks.get(principal, ())
 
     def _everyone(self) -> list[Sink]:
         return [sink for sinks in self._sinks.values() for sink in sinks]
@@ -102,7 +106,7 @@ class Delivery:
             concerned = self._everyone()
         else:
             assert event.key is not None
-            concerned = list(self._sinks.get(event.key, ()))
+            concerned = list(self.of(event.key))
         for sink in concerned:
             sink.rejudge()
 

@@ -14,6 +14,7 @@ bytes of a frame, and of a message       ``MAX_MESSAGE``             ``1009`` (R
 messages a second; ten frames count one  ``MESSAGES_PER_SECOND``     ``4103``
 messages that wait for a verdict         64, four of the largest     ``4000``
 watches of a session                     ``MAX_WATCHES``             error ``too_many_watches``
+different views of a principal           ``MAX_VIEWS_PER_PRINCIPAL`` error ``too_many_watches``
 rows of a first picture                  10,000                      error ``too_many_rows``
 reads under way for a principal          ``READS_PER_PRINCIPAL``     the next wait their turn
 bytes unsent                             ``SLOW_AFTER_BYTES``        behind; caught up, conflated

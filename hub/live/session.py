@@ -230,5 +230,17 @@ class Session(Follower):
             self.error(message.id, "bad_filter", wire.faults(wrong, under="/filter"))
             return
         view = self.gate.views.join(topic, seen_as, within)
+        if view.members == 1 and self._views() >= self.gate.settings.max_views_per_principal:
+            self.gate.views.leave(view)
+            most = self.gate.settings.max_views_per_principal
+            self.error(message.id, "too_many_watches", f"at most {most} different ones of yours")
+            return
         watch = self.watches[message.id] = Watching(message.id, view)
         self.start(watch, message.cursor, None)
+
+    def _views(self) -> int:
+        """How many different views this principal has, in all its sessions."""
+        assert self.principal is not None
+        mine = self.gate.delivery.of(self.principal.id)
+        followers = (one for one in mine if isinstance(one, Follower))
+        return len({watch.view for one in followers for watch in one.watches.values()})

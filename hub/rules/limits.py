@@ -24,6 +24,7 @@ LIMITS = (
     Limit("max_message", "bytes", "of a frame, and of a message", "1009"),
     Limit("messages_per_second", "messages", "a second, twice as many at once; ten frames count one", "4103"),
     Limit("max_watches", "watches", "of a session", "error too_many_watches"),
+    Limit("max_views_per_principal", "different watches", "of one user, key or device", "error too_many_watches"),  # noqa: E501
     Limit("reads_per_principal", "reads", "under way for one principal", "the next wait their turn"),
     Limit("max_sockets_per_principal", "sessions", "of one user, key or device", "4009"),
     Limit("max_sockets_per_address", "sessions", "of one address (IPv6: of a /64)", "429 before the session"),
