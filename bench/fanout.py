@@ -1,9 +1,11 @@
 """Fan-out: what a delivery costs, how long it takes, and what an idle socket holds.
 
-``python bench/fanout.py`` measures the hub, aiohttp's documented loop and ``websockets``' broadcast
-in one run, and prints tables ready for the README. The server has one core, its clients (load.c) the
-other. The hub's events are rows committed to PostgreSQL, one row a transaction; the peers publish from
-within, since they have nothing else. Every delivery is checked: each event once on each socket.
+``python bench/fanout.py`` measures the hub and its rivals (``rivals.py``: aiohttp, ``websockets``, and
+whichever of µWebSockets, nchan, ws and python-socketio is installed) in one run, and prints tables
+ready for the README. The server has one core, its clients (load.c) the
+other. The hub's events are rows committed to PostgreSQL, one row a transaction; the rivals publish from
+within or, nchan, by HTTP, since they have nothing else. Every delivery is checked: each event once on
+each socket.
 """
 
 from __future__ import annotations
@@ -12,10 +14,9 @@ import argparse
 import asyncio
 import contextlib
 import os
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,10 +25,10 @@ import orjson
 from database import Database, database
 from machine import facts, load, table
 from processes import Child, compiled, cores, spawned
+from rivals import RIVALS, Rival, here
 
 from hub.identity.issuer import Issuer
 
-HERE = Path(__file__).parent
 HELLO = '{"type":"hello","token":"%T"}'
 BOOKINGS = '{"type":"watch","id":"1","topic":"bookings"}'
 AT_RISK = '{"type":"watch","id":"1","topic":"bookings","filter":{"status":["AT_RISK"]}}'
@@ -36,12 +37,7 @@ NOTIFICATIONS = '{"type":"watch","id":"2","topic":"notifications"}'
 EVENT = "UPDATE bookings SET status = 'AT_RISK', aircraft_id = $2 WHERE id = $1"
 CALM = "UPDATE bookings SET status = 'CONFIRMED', aircraft_id = 'N1' WHERE status = 'AT_RISK'"
 WARM = 200
-PEERS = ("aiohttp", "websockets")
-NAMES = {
-    "hub": "the hub",
-    "aiohttp": "aiohttp, `for ws in set: await ws.send_str(…)`",
-    "websockets": "`websockets.broadcast`",
-}
+HUB = "the hub"
 
 
 @dataclass
@@ -53,19 +49,13 @@ class Bench:
     load: Path
     server_core: int | None
     client_core: int | None
+    rivals: Mapping[str, Rival] = field(default_factory=dict)
 
     # Servers.
 
     def hub(self) -> contextlib.AbstractContextManager[tuple[Child, int]]:
         """A hub on the database; its process and port."""
         return self.db.hub(core=self.server_core)
-
-    @contextlib.contextmanager
-    def peer(self, name: str) -> Iterator[tuple[Child, int]]:
-        """A peer; its process and port."""
-        command = [sys.executable, HERE / "peers.py", name]
-        with spawned(command, core=self.server_core) as child:
-            yield child, int(child.hear("serving"))
 
     # Clients.
 
@@ -115,21 +105,29 @@ class Bench:
         with self.hub() as (server, port), self.clients(port, WARM, *warm):
             return self.idle(server, self.clients(port, many, *cold))
 
-    def peer_idle(self, name: str) -> float:
-        """The same for a peer, whose sockets have nothing but themselves."""
-        with self.peer(name) as (server, port), self.clients(port, WARM):
-            return self.idle(server, self.clients(port, self.given.idle))
+    def rival_idle(self, rival: Rival) -> float:
+        """The same for a rival, whose sockets have nothing but themselves."""
+        with (
+            rival.serving(self.server_core) as (server, port),
+            self.clients(port, WARM, *rival.clients),
+        ):
+            return self.idle(server, self.clients(port, self.given.idle, *rival.clients))
 
     # Delivery.
 
-    def round(self, name: str, size: int) -> dict[str, dict[str, Any]]:
-        """One server's regimes, by name: what load.c reports, and ``cpu``, seconds of the server."""
+    def round(self, rival: Rival | None, size: int) -> dict[str, dict[str, Any]]:
+        """One server's regimes, by name: what load.c reports, and ``cpu``, seconds of the server.
+
+        ``rival``: None for the hub.
+        """
         given, found = self.given, {}
-        admins = self.users(self.tokens("admin", given.sockets), AT_RISK) if name == "hub" else []
-        serving = self.hub() if name == "hub" else self.peer(name)
-        if name == "hub":
+        options: Sequence[str | Path]
+        if rival is None:
             asyncio.run(self._calm())
-        with serving as (server, port), self.clients(port, given.sockets, *admins) as clients:
+            serving, options = self.hub(), self.users(self.tokens("admin", given.sockets), AT_RISK)
+        else:
+            serving, options = rival.serving(self.server_core), rival.clients
+        with serving as (server, port), self.clients(port, given.sockets, *options) as clients:
             first = 1
             for regime, count, pace in (
                 ("warm", 10, 20),
@@ -139,7 +137,7 @@ class Bench:
                 clients.say(f"expect {first} {count}")
                 clients.hear("expecting")
                 busy = server.cpu()
-                if name == "hub":
+                if rival is None:
                     asyncio.run(self._commit(first, count, pace))
                 else:
                     server.say(f"publish {first} {count} {pace} {size}")
@@ -150,7 +148,7 @@ class Bench:
                 clients.say(f"report {self.db.folder / 'committed'}")
                 told = orjson.loads("{" + clients.hear("{"))
                 found[regime] = told | {"cpu": busy}
-                _check(name, told)
+                _check(rival.title if rival else HUB, told)
                 first += count
         return found
 
@@ -191,12 +189,12 @@ def _check(name: str, told: dict[str, Any]) -> None:
 def _rows(rounds: dict[str, list[dict[str, dict[str, Any]]]], regime: str) -> list[list[str]]:
     """A row for each server: medians over its rounds."""
     rows = []
-    for name, found in rounds.items():
+    for title, found in rounds.items():
         told = [one[regime] for one in found]
-        since = [one["since_committed_ms" if name == "hub" else "since_sent_ms"] for one in told]
+        since = [one["since_committed_ms" if title == HUB else "since_sent_ms"] for one in told]
         rows.append(
             [
-                NAMES[name],
+                title,
                 f"{median(one['deliveries'] / one['seconds'] for one in told):,.0f}",
                 f"{median(one['cpu'] / one['deliveries'] * 1e6 for one in told):.1f}",
                 f"{median(one['p50'] for one in since):.1f}",
@@ -220,14 +218,19 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=2000, help="idle sockets to weigh")
     parser.add_argument("--settle", type=float, default=2.0, help="seconds before weighing")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--bytes", type=int, help="the peers' payload; default: the hub's own")
+    parser.add_argument("--bytes", type=int, help="the rivals' payload; default: the hub's own")
     parser.add_argument("--where", type=Path, help="where to put the database")
     parser.add_argument("--only", choices=("delivery", "memory"))
+    parser.add_argument(
+        "--beside", nargs="*", choices=RIVALS, help="rivals; default: all installed"
+    )
     given = parser.parse_args()
 
     server_core, client_core = cores()
     with database(given.where) as db:
-        bench = Bench(given, db, compiled("load.c", db.folder), server_core, client_core)
+        rivals = here(given.beside)
+        client = compiled("load.c", db.folder)
+        bench = Bench(given, db, client, server_core, client_core, rivals)
         events = 10 + given.paced + given.burst
         asyncio.run(
             db.school(
@@ -248,11 +251,12 @@ def main() -> None:
 
 def _delivery(bench: Bench) -> None:
     given = bench.given
-    rounds: dict[str, list[dict[str, dict[str, Any]]]] = {name: [] for name in ("hub", *PEERS)}
+    turns = {HUB: None, **{rival.title: rival for rival in bench.rivals.values()}}
+    rounds: dict[str, list[dict[str, dict[str, Any]]]] = {title: [] for title in turns}
     size = given.bytes
     for _ in range(given.rounds):
-        for name, found in rounds.items():
-            found.append(bench.round(name, size))
+        for title, found in rounds.items():
+            found.append(bench.round(turns[title], size))
             if size is None:
                 paced = found[0]["paced"]
                 size = round(paced["bytes"] / paced["frames"])
@@ -263,10 +267,10 @@ def _delivery(bench: Bench) -> None:
         ("burst", f"{given.burst} events as fast as accepted to {sockets}"),
     ):
         print(table([title, *head], _rows(rounds, regime)) + "\n")
-    sent = median(one["paced"]["since_sent_ms"]["p50"] for one in rounds["hub"])
+    sent = median(one["paced"]["since_sent_ms"]["p50"] for one in rounds[HUB])
     print(
         "Milliseconds are to the socket's read: for the hub from when COMMIT had returned to the writer "
-        f"(from before the UPDATE was sent: p50 {sent:.1f} paced), for the peers, which publish without a "
+        f"(from before the UPDATE was sent: p50 {sent:.1f} paced), for the others, which publish without a "
         "database, from their call. CPU is the server process's, user and system, per delivery. Medians of "
         f"{given.rounds} rounds; PostgreSQL on any core; load average {load():.1f}.\n"
     )
@@ -277,11 +281,11 @@ def _memory(bench: Bench) -> None:
     rows = [
         ["the hub, distinct users", f"{bench.hub_idle(None) / 1024:.1f}"],
         ["the hub, 20 users", f"{bench.hub_idle(20) / 1024:.1f}"],
-        *([NAMES[name], f"{bench.peer_idle(name) / 1024:.1f}"] for name in PEERS),
+        *([one.title, f"{bench.rival_idle(one) / 1024:.1f}"] for one in bench.rivals.values()),
     ]
     print(table([f"{given.idle:,} idle sockets", "KiB resident each"], rows) + "\n")
     print(
-        "The hub's have said hello and hold two watches, bookings and notifications; the peers' are merely "
+        "The hub's have said hello and hold two watches, bookings and notifications; the others' are merely "
         f"open. Beyond a server with {WARM} sockets; without the kernel's buffers. "
         f"Load average {load():.1f}."
     )

@@ -1,7 +1,7 @@
 /* load: many WebSocket clients in one thread, cheap enough that the server is what gets measured.
  *
  *   load -p PORT [-u /path] -n SOCKETS [-k CONNECTS_PER_S] [-T tokens.txt] [-P subprotocol]
- *        [-s 'text sent after the handshake, %T is the token']... [-m mark -c times] [-t SECONDS] [-E]
+ *        [-s 'text sent after the handshake, %T is the token']... [-m mark -c times] [-t SECONDS] [-E] [-x PREFIX]
  *
  * A socket is ready once its messages held the mark so many times (without -m: once upgraded).
  * Then stdin is obeyed, a line each, and every answer is a line on stdout:
@@ -15,6 +15,7 @@
  * An event is `n=<number>;t=<ns>;` inside a message, ns being CLOCK_REALTIME just before its sender
  * sent it. Each is ticked off per socket: twice or missing is counted, never averaged away.
  * hub.v1's `ping` is answered, and its `sent` compared with the change frames that arrived here.
+ * With -x an event message begins with that (Socket.IO's packet type and event name) before its JSON.
  * With -E the sockets are server-sent events: the token is sent as Authorization, nothing else is.
  */
 #define _GNU_SOURCE
@@ -44,7 +45,7 @@ typedef struct {
 } Conn;
 typedef struct { uint32_t number; uint64_t sent, received; } Receipt;
 
-static const char *path = "/", *mark, *subprotocol, *sends[16];
+static const char *path = "/", *prefix, *mark, *subprotocol, *sends[16];
 static int port, total, nsend, sse, marks = 1, ep, nready, ndead, nfailed;
 static double connects = 2000, limit = 30;
 static char **tokens;
@@ -116,6 +117,7 @@ static void message(Conn *c, const unsigned char *p, size_t n, uint64_t received
     }
     if (mark && !c->ready && memmem(p, n, mark, strlen(mark)) && ++c->marks == marks)
         c->ready = 1, nready++;
+    if (prefix && starts(p, n, prefix)) p += strlen(prefix), n -= strlen(prefix);
     if (!starts(p, n, "{\"type\":\"change\"")) return;
     c->changes++, frames++, bytes += n;
     for (at = p; (at = memmem(at, end - at, "n=", 2));) {
@@ -295,7 +297,7 @@ int main(int argc, char **argv) {
     struct rlimit open_files;
     char line[4096];
     int option, announced = 0;
-    while ((option = getopt(argc, argv, "p:u:n:k:T:P:s:m:c:t:E")) != -1) switch (option) {
+    while ((option = getopt(argc, argv, "p:u:n:k:T:P:s:m:c:t:Ex:")) != -1) switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'u': path = optarg; break;
         case 'n': total = atoi(optarg); break;
@@ -307,6 +309,7 @@ int main(int argc, char **argv) {
         case 'c': marks = atoi(optarg); break;
         case 't': limit = atof(optarg); break;
         case 'E': sse = 1; break;
+        case 'x': prefix = optarg; break;
         default: return 2;
     }
     getrlimit(RLIMIT_NOFILE, &open_files);

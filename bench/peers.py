@@ -1,6 +1,6 @@
-"""The peers: two servers as their own documentation has them, each a process of its own.
+"""The peers of asyncio: servers as their own documentation has them, each a process of its own.
 
-``python bench/peers.py aiohttp`` or ``websockets``. Answers ``serving PORT``, then obeys stdin:
+``python bench/peers.py aiohttp``, ``websockets`` or ``socketio``. Answers ``serving PORT``, then obeys stdin:
 ``publish FIRST COUNT PER_SECOND BYTES`` sends that many messages to every socket, each with its
 number and the moment of sending, 0 a second meaning one after the other; answers ``published``.
 """
@@ -8,6 +8,7 @@ number and the moment of sending, 0 a second meaning one after the other; answer
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -66,6 +67,27 @@ async def websockets_peer() -> tuple[int, Publish]:
     return next(iter(server.sockets)).getsockname()[1], publish
 
 
+async def socketio_peer() -> tuple[int, Publish]:
+    """python-socketio on aiohttp: ``emit`` to everybody."""
+    import socketio  # where it is installed
+
+    # The clients of a measurement answer no Engine.IO ping: none falls into it.
+    server = socketio.AsyncServer(async_mode="aiohttp", ping_interval=600)
+    app = web.Application()
+    server.attach(app)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+    async def publish(text: str) -> None:
+        await server.emit("change", json.loads(text))
+
+    return runner.addresses[0][1], publish
+
+
+PEERS = {"aiohttp": aiohttp_peer, "websockets": websockets_peer, "socketio": socketio_peer}
+
+
 def message(number: int, size: int) -> str:
     """A text of ``size`` bytes with a number and this moment in it."""
     text = f'{{"type":"change","event":"n={number};t={time.time_ns()};","filling":"'
@@ -73,7 +95,7 @@ def message(number: int, size: int) -> str:
 
 
 async def main(name: str) -> None:
-    port, publish = await {"aiohttp": aiohttp_peer, "websockets": websockets_peer}[name]()
+    port, publish = await PEERS[name]()
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)

@@ -36,6 +36,7 @@ def spawned(
         if core is not None:
             os.sched_setaffinity(0, {core})
 
+    paths = os.pathsep.join(filter(None, (str(TOP), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -44,7 +45,7 @@ def spawned(
         bufsize=1,
         preexec_fn=pin,
         cwd=TOP,  # where ``python -m`` looks first
-        env=os.environ | {"PYTHONPATH": str(TOP), "PYTHONUNBUFFERED": "1"} | (env or {}),
+        env=os.environ | {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"} | (env or {}),
     )
     child = Child(process)
     try:
