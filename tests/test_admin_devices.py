@@ -115,7 +115,8 @@ async def test_a_kiosk_is_paired_watched_over_and_revoked(
 
 async def test_a_wrong_code_too_often_is_said_plainly(hub: Hub, visit: Visit) -> None:
     visit.refusals |= {422, 429}
-    await visit.sign_in(hub.url, ADMIN, "#/admin/devices")
+    # The address that a kiosk shows beside its code.
+    await visit.sign_in(hub.url, ADMIN, "#devices")
     page = visit.page
     await page.get_by_role("button", name="Pair a kiosk").click()
     dialog = page.get_by_role("dialog", name="Pair a kiosk")

@@ -149,6 +149,11 @@ export class Shell {
 
   /** Show what the address names. */
   async route() {
+    // What a kiosk shows beside its code is short enough to be typed.
+    if (location.hash === "#devices") {
+      this.go("admin/devices", { replace: true });
+      return;
+    }
     const [name = "", ...params] = location.hash.replace(/^#\/?/, "").split("/").map(decode).filter(Boolean);
     const page = Object.hasOwn(PAGES, name) ? PAGES[name] : name === "" ? PAGES[this.home] : null;
     const shown = page === null ? null : name || this.home;
