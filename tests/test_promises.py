@@ -354,3 +354,30 @@ async def test_a_thousand_clients_arriving_together_cost_a_handful_of_queries(
     await asyncio.gather(*map(arrive, clients))
     # 360 watches. How many meet in one query is the machine's luck; it is not one query each.
     assert hub.house.gate.pictures.reads - before <= 36
+
+
+async def test_a_fault_of_the_hubs_own_loses_nothing(
+    hub: Hub, connect: Connect, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch could not be handed on: views and what the hub itself keeps are read anew."""
+    client = await connect(hub, await hub.token_of(ADMIN))
+    await client.watch("1", "bookings")
+    student = await sql.fetchrow("SELECT id::text, email FROM users WHERE role = 'STUDENT' LIMIT 1")
+    directory = hub.house.directory
+    apply = directory.apply
+
+    def fails(event: Any) -> None:
+        monkeypatch.setattr(directory, "apply", apply)
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(directory, "apply", fails)
+    async with sql.transaction():
+        await sql.execute("UPDATE users SET first_name = 'Zoe' WHERE id = $1", student["id"])
+        await sql.execute("UPDATE users SET role = 'ADMIN' WHERE id = $1", student["id"])
+    assert await client.until("reset") == {"type": "reset", "id": "1", "reason": "fault"}
+    await client.until("live")
+    person = directory.by_id(student["id"])
+    assert (person.first_name, person.role) == ("Zoe", "ADMIN")
+    key = await sql.fetchval(PICK)
+    await sql.execute(_fly(key, 91))
+    assert _flown([await client.until("change")], key) == [91]

@@ -214,11 +214,13 @@ class Feed:
                 log.warning("away for longer than events are kept: views are read anew")
                 await self._start_again(conn, cursor.epoch, "retention")
                 continue
-            self._hand_on(batch)
+            if not self._hand_on(batch):
+                await self._start_again(conn, cursor.epoch, "fault")
             if not await bell.turned(len(batch.events), batch.end.snapshot.xmin):
                 await bell.wait()
 
-    def _hand_on(self, batch: Batch) -> None:
+    def _hand_on(self, batch: Batch) -> bool:
+        """Hand a batch on; False if that failed, after which everything must be read anew."""
         self._cursor = batch.end
         if batch.events:
             self._history.append(batch)
@@ -231,8 +233,9 @@ class Feed:
             except Exception:
                 # A fault of ours must not end the stream, nor may anyone miss what it swallowed.
                 log.exception("delivery failed; views are read anew")
-                self._listener.restart("fault")
+                return False
         self._turned()
+        return True
 
     def _turned(self) -> None:
         self.healthy, self.why = True, ""

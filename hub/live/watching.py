@@ -56,13 +56,18 @@ async def _resume(session: Follower, watch: Watching, text: str) -> None:
     except ValueError:
         raise Gone("malformed") from None
     who = _who(session)
-    patience = _Patience()
+    patience, tries = _Patience(), 0
     while True:
         try:
             async with gate.turns.reading(who, watch.view):
                 await gate.feed.recall(cursor, gate.lend)
             break
         except Unavailable:
+            tries += gate.feed.healthy
+            if tries == _TRIES:
+                raise Gone(
+                    "distance"
+                ) from None  # the database is there: it is this that takes too long
             await patience.wait()
     async with _ready(session):
         assert session.principal is not None

@@ -77,8 +77,8 @@ class Clock:
 
     def apply(self, event: Event) -> None:
         """Wake up if the change may bring something sooner than what is slept for."""
-        if event.entity == "days" and event.op != "I":
-            self._woken.set()  # whoever takes today away gets it back
+        if event.entity == "days":
+            self._woken.set()  # whoever takes today away, or makes another day of it, is put right
         if event.row is None:
             return
         if event.entity == "preference_rankings":
