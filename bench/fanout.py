@@ -24,7 +24,7 @@ from typing import Any
 import orjson
 from database import Database, database
 from machine import facts, load, table
-from processes import Child, compiled, cores, spawned
+from processes import Child, Server, compiled, cores, spawned
 from rivals import RIVALS, Rival, here
 
 from hub.identity.issuer import Issuer
@@ -53,7 +53,7 @@ class Bench:
 
     # Servers.
 
-    def hub(self) -> contextlib.AbstractContextManager[tuple[Child, int]]:
+    def hub(self) -> contextlib.AbstractContextManager[tuple[Server, int]]:
         """A hub on the database; its process and port."""
         return self.db.hub(core=self.server_core)
 
@@ -86,13 +86,13 @@ class Bench:
 
     # Memory.
 
-    def idle(self, server: Child, grown: Any) -> float:
+    def idle(self, server: Server, grown: contextlib.AbstractContextManager[Child]) -> float:
         """Resident bytes per socket: what the sockets of ``grown`` add to a server in use."""
         time.sleep(self.given.settle)
         before = server.resident()
         with grown:
             time.sleep(self.given.settle)
-            return (server.resident() - before) / self.given.idle
+            return (server.resident() - before) / int(self.given.idle)
 
     def hub_idle(self, people: int | None) -> float:
         """The same for a hub, each socket with hello done and two watches.
@@ -121,6 +121,7 @@ class Bench:
         ``rival``: None for the hub.
         """
         given, found = self.given, {}
+        serving: contextlib.AbstractContextManager[tuple[Server, int]]
         options: Sequence[str | Path]
         if rival is None:
             asyncio.run(self._calm())

@@ -62,8 +62,16 @@ class Nginx:
     """A running nginx, spoken with like the peers that publish themselves."""
 
     def __init__(self, child: Child, port: int) -> None:
-        self.cpu, self.resident = child.cpu, child.resident
+        self._child = child
         self._publisher = http.client.HTTPConnection("127.0.0.1", port)
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far."""
+        return self._child.cpu()
+
+    def resident(self) -> int:
+        """Resident bytes."""
+        return self._child.resident()
 
     def say(self, line: str) -> None:
         """``publish FIRST COUNT PER_SECOND BYTES``: done when this returns."""

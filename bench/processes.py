@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 TOP = Path(__file__).resolve().parents[1]
 if str(TOP) not in sys.path:  # this checkout's ``hub``, installed or not
@@ -52,6 +52,22 @@ def spawned(
         yield child
     finally:
         child.end()
+
+
+class Server(Protocol):
+    """Whatever serves: what it costs, and how it is told to publish."""
+
+    def say(self, line: str) -> None:
+        """One line to it."""
+
+    def hear(self, word: str) -> str:
+        """The rest of its next line that begins with a word."""
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far."""
+
+    def resident(self) -> int:
+        """Resident bytes."""
 
 
 class Child:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nchan
-from processes import Child, spawned
+from processes import Server, spawned
 
 HERE = Path(__file__).parent
 
@@ -35,7 +35,7 @@ class Rival:
     clients: tuple[str, ...] = ()
 
     @contextlib.contextmanager
-    def serving(self, core: int | None) -> Iterator[tuple[Child | nchan.Nginx, int]]:
+    def serving(self, core: int | None) -> Iterator[tuple[Server, int]]:
         """Its process and port."""
         if not self.command:
             with nchan.nginx(core) as served:
