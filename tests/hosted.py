@@ -205,7 +205,7 @@ class Hosted:
     async def _token(self, request: web.Request) -> web.Response:
         form = request[_FORM]
         if self.failing is not None:
-            return web.Response(status=self.failing)
+            return _refuse("internal_error", self.failing)
         if form.get("client_id") != CLIENT:
             return _refuse("invalid_client")
         if form.get("grant_type") == "authorization_code":

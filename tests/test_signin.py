@@ -255,7 +255,8 @@ async def test_silence_ends_no_session_but_a_refusal_does(
     hub: Hub, hosted: Hosted, visit: Visit
 ) -> None:
     visit.refusals |= {400, 503}
-    hosted.lifetime = 66
+    # As pools are unless told otherwise: the one refresh token serves to its end.
+    hosted.lifetime, hosted.rotates = 66, False
     await sign_in(visit, hub.url)
     await visit.says("Live")
     hosted.failing = 503
