@@ -260,7 +260,7 @@ def _delivery(bench: Bench) -> None:
             found.append(bench.round(turns[title], size))
             if size is None:
                 paced = found[0]["paced"]
-                size = round(paced["bytes"] / paced["frames"])
+                size = round(paced["bytes"] / paced["deliveries"])
     head = ["deliveries/s", "CPU µs each", "p50 ms", "p99 ms", "events a frame", "bytes each"]
     sockets = f"{given.sockets:,} sockets"
     for regime, title in (
