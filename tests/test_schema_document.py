@@ -53,7 +53,8 @@ SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid, true)
 """
 TRIGGERS = r"""
 SELECT tgrelid::regclass::text, tgname,
-       regexp_replace(pg_get_triggerdef(oid, true), '^CREATE (?:CONSTRAINT )?TRIGGER \S+ (.*?) ON \w+ ', '\1 ')
+       regexp_replace(pg_get_triggerdef(oid, true),
+                      '^CREATE (?:CONSTRAINT )?TRIGGER \S+ (.*?) ON \w+ ', '\1 ')
        || CASE tgenabled WHEN 'O' THEN '' WHEN 'A' THEN ' ALWAYS' ELSE ' OFF' END
   FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname
 """
