@@ -7,31 +7,18 @@ in order, and never half of a transaction.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 from running import Hub
 from wire import Wire, wire
 
 ADMIN = "admin@example.com"
 PATIENCE = 30_000  # ms: a noisy machine is no failure
-
-_FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 #: The page: a client, one watch of all bookings, and its story, checked as it is told.
 _PAGE = """async (options) => {
@@ -60,24 +47,6 @@ _PAGE = """async (options) => {
   };
   hub.connect();
 }"""
-
-
-def _chromium() -> str | None:
-    named = [os.environ.get("CHROMIUM", ""), "/usr/bin/chromium"]
-    found = [path for path in named if path and Path(path).exists()]
-    return next(iter(found), shutil.which("chromium") or shutil.which("google-chrome"))
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium. Only a developer's machine may lack it."""
-    path = _chromium()
-    if path is None and not os.environ.get("CI"):
-        pytest.skip("no Chromium on this machine; name one in CHROMIUM")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=_FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
