@@ -169,6 +169,68 @@ async def test_a_lost_right_ends_it_with_the_reason(hub: Hub, visit: Visit, sql:
     assert await visit.page.evaluate("sessionStorage.getItem('hub.session')") is None
 
 
+async def test_another_role_is_another_page_at_once(hub: Hub, visit: Visit, sql: Any) -> None:
+    await visit.sign_in(hub.url, INSTRUCTOR, "#/day")
+    menu, role = visit.page.locator("#nav"), visit.page.locator("#me-role")
+    await expect(menu).to_contain_text("My flights")
+    await expect(visit.page.locator("body")).to_have_attribute("data-link", "live")
+    assert not any(url.endswith("/api/v1/me") for _, url in visit.asked)
+    await sql.execute("UPDATE users SET role = 'ADMIN' WHERE email = $1", INSTRUCTOR)
+    await expect(role).to_have_text("Administrator", timeout=PATIENCE)
+    await expect(menu).to_contain_text("Admin")
+    await expect(menu).not_to_contain_text("My flights")
+    await visit.go("admin/users")
+    await expect(visit.page.get_by_role("heading", name="Users")).to_be_visible(timeout=PATIENCE)
+    await sql.execute("UPDATE users SET role = 'INSTRUCTOR' WHERE email = $1", INSTRUCTOR)
+    gone = visit.page.get_by_role("heading", name="There is no such page")
+    await expect(gone).to_be_visible(timeout=PATIENCE)
+
+
+async def test_an_edit_that_could_not_be_read_at_first_is_saved_later(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql)
+    visit.refusals.add(503)
+    await visit.sign_in(hub.url)
+    answer = {"status": 503, "headers": {"Retry-After": "9"}, "body": "{}"}
+    path = f"**/api/v1/bookings/{key}"
+    await visit.page.route(path, lambda route, _: route.fulfill(**answer))
+    await visit.flight(key).locator("button").click()
+    async with visit.page.expect_response(path):
+        await visit.page.get_by_role("button", name="Change this flight").click()
+    await visit.page.unroute(path)
+    dialog = visit.page.get_by_role("dialog", name="Flight of")
+    await dialog.get_by_label("Minutes").fill("50")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_be_hidden(timeout=PATIENCE)
+    assert (
+        await sql.fetchval("SELECT duration_minutes FROM bookings WHERE id::text = $1", key) == 50
+    )
+
+
+async def test_a_question_does_not_outlive_its_page(hub: Hub, visit: Visit, sql: Any) -> None:
+    key = await book(sql)
+    await visit.sign_in(hub.url)
+    await visit.go("notifications")
+    await visit.go("day")
+    await visit.flight(key).locator("button").click()
+    await visit.page.get_by_role("button", name="Change this flight").click()
+    dialog = visit.page.locator("dialog[open]")
+    await expect(dialog).to_be_visible()
+    await visit.page.go_back()
+    await expect(dialog).to_have_count(0)
+    # Nor does it keep anybody from the door.
+    await visit.go("day")
+    await visit.flight(key).locator("button").click()
+    await visit.page.get_by_role("button", name="Change this flight").click()
+    await expect(dialog).to_be_visible()
+    await sql.execute("UPDATE users SET cognito_user_id = 'somebody-else' WHERE email = $1", ADMIN)
+    await visit.says("Disconnected")
+    await visit.page.evaluate("document.querySelector('#banner button:last-of-type').click()")
+    await visit.page.locator(f'[data-email="{INSTRUCTOR}"]').click()
+    await visit.says("Live")
+
+
 async def test_without_a_development_issuer_it_says_where_to_sign_in() -> None:
     told = Shelf.of(STATIC, development_sign_in=False).files["index.html"].plain.decode()
     assert 'name="hub:sign-in" content="provider"' in told

@@ -58,6 +58,24 @@ async def test_offline_nothing_can_be_changed_and_it_says_why(
     await expect(visit.page.locator("dialog[open]")).to_be_visible()
 
 
+async def test_what_was_never_fetched_waits_for_the_hub_and_the_page_stays(
+    hub: Hub, visit: Visit
+) -> None:
+    await visit.sign_in(hub.url)
+    visit.hub_is_away = True
+    await hub.stop()
+    await visit.says("Reconnecting")
+    for path in ("notifications", "admin/users"):
+        await visit.go(path)
+        main = visit.page.locator("#main")
+        await expect(main).to_contain_text("The hub could not be reached.", timeout=PATIENCE)
+    # A browser's own excuse in place of the page is never left again: boot.js waited half a second.
+    await visit.page.wait_for_timeout(1500)
+    await visit.says("Reconnecting")
+    await hub.start()
+    await expect(visit.page.get_by_role("heading", name="Users")).to_be_visible(timeout=PATIENCE)
+
+
 async def test_past_fresh_until_the_page_says_stale(
     start_hub: Callable[..., Awaitable[Hub]], seeded_dsn: str, visit: Visit
 ) -> None:

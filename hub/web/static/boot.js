@@ -1,19 +1,25 @@
 /**
  * Before all else: if a file of the page cannot be had (the hub was upgraded between the page and its
  * files, or is just starting), the page is loaded anew, ever more slowly. No module, and no import:
- * it must run when they cannot.
+ * it must run when they cannot. Once the page runs, a file it lacks is its own business: whoever is offline
+ * keeps what is on the screen.
  */
 (() => {
   const KEY = "hub.boot";
   const tries = Number(sessionStorage.getItem(KEY) ?? 0);
+  let running = false;
   addEventListener("error", ({ target }) => {
+    if (running) return;
     if (!(target instanceof HTMLScriptElement || target instanceof HTMLLinkElement)) return;
     if (target.rel === "icon" || document.documentElement.dataset.failed !== undefined) return;
     document.documentElement.dataset.failed = "";
     sessionStorage.setItem(KEY, String(tries + 1));
     setTimeout(() => location.reload(), Math.min(500 * 2 ** tries, 60_000) * (0.5 + Math.random() / 2));
   }, true);
-  addEventListener("hub:started", () => sessionStorage.removeItem(KEY));
+  addEventListener("hub:started", () => {
+    sessionStorage.removeItem(KEY);
+    running = true;
+  });
 })();
 
 /**

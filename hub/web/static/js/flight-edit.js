@@ -48,7 +48,7 @@ export function edit(ctx, row, hope) {
       close();
       return;
     }
-    const { etag } = await opened;
+    const { etag } = await opened.catch(() => (opened = open()));
     hope({ ...row, ...patch, pending: true });
     try {
       await ctx.settled(await ctx.api.patch(path, patch, { match: etag }));

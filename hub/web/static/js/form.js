@@ -108,7 +108,11 @@ export class Form {
 export function dialog(title, element, { onclose = () => {} } = {}) {
   const id = `dialog-${(count += 1)}`;
   const box = h("dialog", { class: "dialog", "aria-labelledby": id }, h("h2", { id }, title), element);
+  // The browser's Back leads to another page, which is not to lie under a question of this one.
+  const leave = () => box.close();
+  addEventListener("hashchange", leave);
   box.addEventListener("close", () => {
+    removeEventListener("hashchange", leave);
     box.remove();
     onclose();
   });

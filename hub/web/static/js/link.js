@@ -143,7 +143,7 @@ export class Link {
     const { state: phase, retryAt } = this.client;
     const seconds = phase === "waiting" && retryAt !== null ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
     setText(this._bannerTitle, state.kind === "stale" ? `${state.word}.` : state.why || `${state.word}.`);
-    const known = this.heardAt === null ? "" : state.quiet ? SAY.notAllYet : `You see what was known at ${this.knownAt}. ${SAY.offlineEdits} `;
+    const known = this.heardAt === null ? "" : state.quiet ? SAY.notAllYet : `You see what was known at ${this.knownAt}. ${state.kind === "stopped" ? "" : SAY.offlineEdits} `;
     const because = state.kind === "stale" ? `${state.why} ` : "";
     const next =
       phase === "waiting" ? (seconds ? `Next try in ${plural(seconds, "second")}.` : retryAt === null ? "" : "Trying now.")

@@ -23,6 +23,7 @@
  * - go         (path, {replace}) → to another page: ctx.go("day/2026-11-23")
  * - title      (text): the document's title
  * - style      (path) → a style sheet of static/, once: await ctx.style("admin/admin.css")
+ * - lost       (error, again): a file of the page could not be had; says why, calls `again()` once it may be there
  * - signal     AbortSignal of this mount
  *
  * Mark every control that writes (button, form) with `data-edit`: offline it is `aria-disabled` and says why.
@@ -104,6 +105,8 @@ export class Shell {
     };
     this.notices = new Notices(this.ctx, signal);
     this.notices.onchange = () => this._menu();
+    // With other rights one begins anew: perhaps the role is another.
+    for (const watch of [notifications, reschedule]) watch.ready.then(() => watch.on("change", ({ reset }) => reset && this._ask()), () => {});
     this.client.on("state", () => this.link.render());
     this.clock.second((now) => this._tick(now), signal);
     addEventListener("hashchange", () => this.route(), { signal });
@@ -125,6 +128,8 @@ export class Shell {
     this.session.signOut();
     forget();
     el("me-card").hidePopover();
+    // Unseen but open, one would keep everybody from the door.
+    for (const box of document.querySelectorAll("dialog[open]")) box.close();
     el("app").hidden = true;
     el("main").replaceChildren();
     el("toasts").replaceChildren();
@@ -175,14 +180,15 @@ export class Shell {
       else {
         const [module] = await Promise.all([page.load(), page.sheet && style(page.sheet)]);
         if (signal.aborted) return;
-        const ctx = { ...this.ctx, params, signal, watch: (...what) => this._watch(signal, ...what) };
+        const lost = (error, again) => this._lost(error, again, signal);
+        const ctx = { ...this.ctx, params, signal, lost, watch: (...what) => this._watch(signal, ...what) };
         const made = await module.mount(root, ctx);
         if (signal.aborted) made?.unmount?.();
         else this.page = made ?? null;
       }
     } catch (error) {
       if (signal.aborted) return;
-      this._failed(root, error);
+      this._failed(root, error, signal);
     }
     if (!first && !signal.aborted) this._focus(root);
   }
@@ -226,17 +232,31 @@ export class Shell {
     );
   }
 
-  /** A module of the page is gone: the hub was upgraded. Anything else is said, not hidden. */
-  _failed(root, error) {
-    console.error(error);
-    if (error instanceof TypeError && /import|module/i.test(error.message) && this.client.state === "online") {
+  _failed(root, error, signal) {
+    const again = () => ((this.shown = undefined), this.route());
+    root.replaceChildren(
+      h("div", { class: "empty", role: "alert" }, icon("stopped"), h("h1", {}, SAY.pageFailed), h("p", { class: "quiet" }, this._lost(error, again, signal)),
+        h("button", { type: "button", class: "button", onclick: again }, SAY.tryAgain)),
+    );
+  }
+
+  /**
+   * Something could not be shown; → why, in words. Where a file is missing that is tried `again()` when the
+   * hub is back; if the hub has answered with another release, the page is loaded anew. Never for less:
+   * offline, a page that is loaded anew is none.
+   */
+  _lost(error, again, signal) {
+    if (!(error instanceof TypeError && /import|module/i.test(error.message))) {
+      console.error(error);
+      return error.message;
+    }
+    this.link.on((link) => link.live && again(), signal);
+    upgraded().then((other) => {
+      if (!other) return;
       toast(SAY.newRelease, { sign: "rescheduling" });
       setTimeout(() => location.reload(), 1500);
-    }
-    root.replaceChildren(
-      h("div", { class: "empty", role: "alert" }, icon("stopped"), h("h1", {}, SAY.pageFailed), h("p", { class: "quiet" }, error.message),
-        h("button", { type: "button", class: "button", onclick: () => ((this.shown = undefined), this.route()) }, SAY.tryAgain)),
-    );
+    });
+    return SAY.unreachable;
   }
 
   // ── the head ────────────────────────────────────────────────────────────────────────────────
@@ -248,8 +268,22 @@ export class Shell {
     Object.assign(this.me, { id, role, name: name ?? this.me.name });
     remember({ id, role, name: this.me.name });
     this._person();
-    if (other) this.route();
+    if (other) {
+      // A page is made for a role: not one that was opened as another.
+      this.shown = undefined;
+      this.route();
+    }
     return this.me;
+  }
+
+  /** Who one is by the hub's own word, between two connections. */
+  async _ask() {
+    try {
+      const { body } = await this.ctx.api.get("/me", {}, { signal: this.leaving.signal });
+      this._welcome({ ...body, name: [body.first_name, body.last_name].filter(Boolean).join(" ") });
+    } catch {
+      // The next connection tells.
+    }
   }
 
   _person() {
@@ -283,13 +317,29 @@ function decode(text) {
 
 const sheets = new Map();
 
-/** A style sheet of static/, loaded once; resolves when it holds. */
+/** A style sheet of static/, loaded once; resolves when it holds. One that failed is tried anew when it is asked for. */
 function style(path) {
   if (!sheets.has(path)) {
     sheets.set(path, new Promise((resolve, reject) => {
-      const link = h("link", { rel: "stylesheet", href: new URL(`../${path}`, import.meta.url).href, onload: resolve, onerror: reject });
+      const onerror = () => {
+        link.remove();
+        sheets.delete(path);
+        reject(new TypeError(`Could not import ${path}`));
+      };
+      const link = h("link", { rel: "stylesheet", href: new URL(`../${path}`, import.meta.url).href, onload: resolve, onerror });
       document.head.append(link);
     }));
   }
   return sheets.get(path);
+}
+
+/** Whether the hub answers, with another release than this page's. */
+async function upgraded() {
+  try {
+    const answer = await fetch("/", { cache: "no-cache", signal: AbortSignal.timeout(SETTLE) });
+    const { content } = document.querySelector('meta[name="hub:release"]');
+    return answer.ok && !(await answer.text()).includes(`name="hub:release" content="${content}"`);
+  } catch {
+    return false;
+  }
 }

@@ -125,19 +125,19 @@ export function sameDay(a, b) {
   return new Date(a).toDateString() === new Date(b).toDateString();
 }
 
-export const surname = (name) => name.slice(name.lastIndexOf(" ") + 1);
+export const surname = (name) => name.trim().slice(name.trim().lastIndexOf(" ") + 1);
 
 /** As `people`, where there is little room. */
 export function peopleShort(row, role) {
   if (role === "STUDENT") return row.instructor_name;
   if (role === "INSTRUCTOR") return row.student_name;
-  return `${surname(row.student_name)} · ${surname(row.instructor_name)}`;
+  return both(surname(row.student_name), surname(row.instructor_name));
 }
 
 export const initials = (name) =>
   name
     .split(/\s+/)
-    .map((part) => part[0] ?? "")
+    .map((part) => [...part][0] ?? "")
     .slice(0, 2)
     .join("")
     .toUpperCase();
@@ -146,8 +146,11 @@ export const initials = (name) =>
 export function people(row, role) {
   if (role === "STUDENT") return row.instructor_name;
   if (role === "INSTRUCTOR") return row.student_name;
-  return `${row.student_name} · ${row.instructor_name}`;
+  return both(row.student_name, row.instructor_name);
 }
+
+/** Two names in a line; whatever turns the direction of writing in one is not to turn the other. */
+const both = (one, other) => [one, other].map((name) => name.replace(/[\u202A-\u202E\u2066-\u2069]/g, "").trim()).join(" · ");
 
 export const NO_AIRCRAFT = "No aircraft";
 export const tail = (row) => row.aircraft_id ?? NO_AIRCRAFT;

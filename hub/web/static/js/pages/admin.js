@@ -67,10 +67,10 @@ export async function mount(root, ctx) {
   }
 
   function failed(place, error, name, params) {
-    console.error(error);
+    const again = () => shown?.name === name && ((shown.name = null), update([name, ...params]));
     place.replaceChildren(
-      h("div", { class: "empty", role: "alert" }, icon("stopped"), h("h1", {}, W.pageFailed), h("p", { class: "quiet" }, error.message),
-        h("button", { type: "button", class: "button", onclick: () => ((shown.name = null), update([name, ...params])) }, SAY.tryAgain)),
+      h("div", { class: "empty", role: "alert" }, icon("stopped"), h("h1", {}, W.pageFailed), h("p", { class: "quiet" }, ctx.lost(error, again)),
+        h("button", { type: "button", class: "button", onclick: again }, SAY.tryAgain)),
     );
   }
 

@@ -211,7 +211,7 @@ class Availability {
   /** The version of what the form was opened on; if that was old already, it is not to be saved over. */
   async _match(kind, row) {
     if (!row.id) return null;
-    const { etag, body: found } = await this.opened;
+    const { etag, body: found } = await this.opened.catch(() => (this._open(kind, row), this.opened));
     const same = Object.keys(found).every((name) => String(found[name]) === String(row[name]));
     if (same) return etag;
     Object.assign(row, found);

@@ -223,7 +223,7 @@ class Mine {
   }
 
   async edit(row) {
-    const { edit } = await import("../flight-edit.js");
+    const { edit } = await import("../flight-edit.js").catch((error) => ({ edit: () => this.ctx.toast(this.ctx.lost(error, () => {}), { kind: "bad" }) }));
     edit(this.ctx, row, (hoped) => this.picture.hope(row.id, hoped));
   }
 
