@@ -8,6 +8,7 @@ system has them; a 0700 home stays closed to everybody else.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pwd
 import stat
@@ -55,6 +56,16 @@ def account_for(data: Path, program: Path, log: Callable[[str], None]) -> Accoun
     """
     if os.geteuid() != 0:
         return Account()
+    # Several may start at once: neither useradd nor the access lists bear two writers.
+    lock = os.open(program.resolve().parent, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _lent(data, program, log)
+    finally:
+        os.close(lock)
+
+
+def _lent(data: Path, program: Path, log: Callable[[str], None]) -> Account:
     uid = data.stat().st_uid if data.exists() else 0
     if uid:
         try:

@@ -158,6 +158,8 @@ class _Drawing:
         if route.of_rows and reading and status in (200, 304):
             headers += ["ETag"] + ["Hub-Cursor"] * (route.who is not None)
             headers += ["Link"] * ("after" in route.query.model_fields)
+        if reading and status == 200 and not route.elsewhere:
+            headers += ["Content-Encoding"]
         if route.of_rows and not reading and route.who is not None:
             headers += ["Hub-Transaction"] + ["ETag"] * (model is not None)
             headers += ["Content-Location"] * (model is not None and "{id}/" in route.path)

@@ -37,6 +37,7 @@ HEADERS: dict[str, tuple[Json, str]] = {
         "The transaction that wrote it, as changes name it. Absent when nothing had to be written.",
     ),
     "ETag": (_TAG, "The version of what is shown, for If-Match and If-None-Match."),
+    "Content-Encoding": ({"const": "gzip"}, "Of a long answer, for whoever takes it."),
     "Link": (
         _TEXT,
         'Of a list: the next page, `rel="next"`; absent on the last. Of a booking: what it was '
