@@ -36,7 +36,7 @@
 
 enum { HANDSHAKE, OPEN, DEAD };
 typedef struct {
-    int fd, state, marks, ready;
+    int fd, state, asked, marks, ready;
     unsigned char *buf;
     size_t len, cap;
     uint64_t changes;   /* change frames since the handshake */
@@ -191,22 +191,28 @@ static void take(Conn *c, int i) {
     memmove(c->buf, c->buf + at, c->len - at);
     c->len -= at;
 }
+/* Nobody waits for another's connection: one whose SYN is dropped tries again by itself. */
 static void dial(int i) {
     Conn *c = &conns[i];
-    char request[4096];
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)}, from = {.sin_family = AF_INET};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + i / 20000); /* an address has under 30,000 ports */
-    int one = 1, n;
+    int one = 1;
     c->cap = 8192, c->buf = malloc(c->cap + 1);
-    c->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (c->fd < 0 || bind(c->fd, (void *)&from, sizeof from) || connect(c->fd, (void *)&to, sizeof to)) {
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (c->fd < 0 || bind(c->fd, (void *)&from, sizeof from) ||
+        (connect(c->fd, (void *)&to, sizeof to) && errno != EINPROGRESS)) {
         if (!nfailed) perror("load: connect");
         die(c);
         return;
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &(struct epoll_event){.events = EPOLLOUT, .data.u32 = i});
+}
+/* Connected: the request. */
+static void ask(Conn *c, int i) {
+    char request[4096];
+    int n;
     if (sse)
         n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n\r\n",
                      path, port, ntokens ? tokens[i % ntokens] : "");
@@ -215,8 +221,9 @@ static void dial(int i) {
                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s%s\r\n",
                  path, port, subprotocol ? "Sec-WebSocket-Protocol: " : "", subprotocol ? subprotocol : "",
                  subprotocol ? "\r\n" : "");
+    c->asked = 1;
+    epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &(struct epoll_event){.events = EPOLLIN, .data.u32 = i});
     send_all(c, request, n);
-    epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &(struct epoll_event){.events = EPOLLIN, .data.u32 = i});
 }
 /* Whether stdin has something. */
 static int turn(int ms) {
@@ -225,6 +232,10 @@ static int turn(int ms) {
     for (int k = 0; k < n; k++) {
         uint32_t i = events[k].data.u32;
         if (i == UINT32_MAX) { told = 1; continue; }
+        if (!conns[i].asked && !(events[k].events & (EPOLLERR | EPOLLHUP))) {
+            ask(&conns[i], i);
+            continue;
+        }
         for (Conn *c = &conns[i]; c->state != DEAD;) {
             if (c->len == c->cap) c->buf = realloc(c->buf, (c->cap *= 2) + 1);
             size_t room = c->cap - c->len;

@@ -83,7 +83,9 @@ async def arrive(bench: Bench, port: int, many: int, since: str | None) -> tuple
         await conn.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         await conn.execute("SELECT pg_stat_statements_reset()")
         begun, before = time.monotonic(), await counted(conn)
-        with bench.clients(port, many, *options, "-m", live, "-c", str(len(TOPICS)), "-k", "5000"):
+        with bench.clients(
+            port, many, *options, "-m", live, "-c", str(len(TOPICS)), "-k", str(bench.given.rate)
+        ):
             took, during = time.monotonic() - begun, await counted(conn) - before
             if bench.given.show:
                 for calls, query in await conn.fetch(MOST, bench.given.show):
@@ -113,6 +115,7 @@ def main() -> None:
     parser.add_argument(
         "--show", type=int, default=0, help="print the commonest statements, so many"
     )
+    parser.add_argument("--rate", type=int, default=1000, help="clients that dial a second")
     parser.add_argument("--where", type=Path, help="where to put the database")
     given = parser.parse_args()
     server_core, client_core = cores()
@@ -129,7 +132,10 @@ def main() -> None:
     head = ["clients, each another user", "statements, with cursors", "seconds",
             "statements, without", "seconds"]  # fmt: skip
     print(table(head, rows))
-    print(f"\nTwo watches each, 200 commits missed; load average {load():.1f}.")
+    print(
+        f"\nTwo watches each, {given.rate:,} clients dial a second, 200 commits missed; "
+        f"load average {load():.1f}."
+    )
 
 
 if __name__ == "__main__":
