@@ -24,10 +24,9 @@ class Reschedule {
     this._build(root);
     const again = ({ reset, transactions }) => {
       const touched = reset || transactions.some(({ items }) => items.some(({ key }) => key === this.id));
-      // The first picture of the topic tells nothing that was not just read.
+      // The first picture of the topic tells nothing that was not just read, unless it is the newer one.
       const row = JSON.stringify(this.open);
-      const other = this.open && this.told && String(this.open.options.map((one) => one.id).sort()) !== String(this.told.items.map((one) => one.id).sort());
-      if (touched && row !== this.row && (this.row !== undefined || other)) this.read();
+      if (touched && row !== this.row && (this.row !== undefined || this.overtaken)) this.read();
       this.row = row;
     };
     const undo = [ctx.reschedule.on("change", again), ctx.reschedule.on("status", () => this.draw())];
@@ -88,6 +87,19 @@ class Reschedule {
     return this.ctx.reschedule.rows.get(this.id) ?? null;
   }
 
+  /** Whether what was read is of another moment than the topic's row. */
+  get overtaken() {
+    const { open, told } = this;
+    if (!open || !told) return false;
+    const ids = (options) => String(options.map((one) => one.id).sort());
+    return (
+      Date.parse(open.deadline) !== Date.parse(told.deadline) ||
+      open.student_submitted !== told.submitted.student ||
+      open.instructor_submitted !== told.submitted.instructor ||
+      ids(open.options) !== ids(told.items)
+    );
+  }
+
   /** Whether the reader is one of the two, and may answer. */
   get party() {
     const { role } = this.ctx.me;
@@ -98,7 +110,7 @@ class Reschedule {
     return this.told?.deadline && Date.parse(this.told.deadline) <= this.ctx.clock.now();
   }
 
-  async read() {
+  async read(again = false) {
     const { id } = this;
     const { api, signal } = this.ctx;
     const options = api.get(`/bookings/${id}/options`, {}, { signal });
@@ -107,6 +119,7 @@ class Reschedule {
       const { body } = await options;
       if (this.id !== id || signal.aborted) return;
       this.take(body);
+      if (this.overtaken && !again) this.read(true);
     } catch (error) {
       if (signal.aborted || this.id !== id) return;
       if (!this.told) this.error = error;
