@@ -15,8 +15,8 @@ from aiohttp import hdrs, web
 #: What a page may read of an answer besides what the Fetch standard lets every page read.
 EXPOSED = (
     "Accept", "Accept-Encoding", "Accept-Patch", "Allow", "Content-Encoding", "Content-Location", "ETag",
-    "Hub-Cursor", "Hub-Transaction", "Idempotency-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy",
-    "Retry-After", "WWW-Authenticate", "X-Request-Id",
+    "Hub-Cursor", "Hub-Transaction", "Idempotency-Replayed", "Link", "Location", "RateLimit",
+    "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id",
 )  # fmt: skip
 #: What a page may send besides what every page may.
 SENT = (
