@@ -31,7 +31,9 @@ async def test_told_on_two_devices_and_read_on_one(hub: Hub, visitors: Visitors,
     await expect(link.locator(".badge")).to_be_hidden()
     await phone.page.locator("#me").focus()
     for visit in (phone, desk):
-        await visit.hears('"type":"live","id":"1"')  # what comes before is part of the first picture
+        await visit.hears(
+            '"type":"live","id":"1"'
+        )  # what comes before is part of the first picture
 
     key = await _tell(sql, "Gusts at KSQL")
     for visit in (phone, desk):
