@@ -355,7 +355,8 @@ def test_frames_that_come_with_the_request(hub: HubInside, honest: Honest, chop:
         peer.send(upgrade() + b"".join(early), chop)
         assert peer.head().startswith(b"HTTP/1.1 101 ")
         said = [peer.hear() for _ in range(5)]
-        assert said[0] == b"p"
+        # A ping is answered at once, a token once it was judged: whichever is first.
+        assert said.count(b"p") == 1
         kinds = [told["type"] for told in said if isinstance(told, dict)]
         assert kinds == ["welcome", "error", "error", "error"]
         peer.send(close())

@@ -155,6 +155,9 @@ async def test_two_thousand_are_sent_away_paced_and_come_back_without_a_gap(
         ]
         await _all_open(clients)
         before = [await change() for _ in range(3)]
+        async with asyncio.timeout(30):
+            while any(client.seen != before for client in clients[:SAMPLE]):
+                await asyncio.sleep(0.05)
 
         began = monotonic()
         process.send_signal(signal.SIGTERM)

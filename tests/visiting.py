@@ -80,7 +80,12 @@ class Visit:
     def _complaint(self, type: str, text: str) -> None:
         refused = any(
             word in text
-            for word in ("ERR_CONNECTION_REFUSED", "ERR_INTERNET", "WebSocket connection to")
+            for word in (
+                "ERR_CONNECTION_REFUSED",
+                "ERR_INTERNET",
+                "WebSocket connection to",
+                "a status of 503",  # while it says goodbye
+            )
         )
         if self.hub_is_away and refused:
             return
