@@ -25,7 +25,7 @@ async def _counting(hub: Hub) -> AsyncIterator[str]:
     async def count() -> None:
         for n in range(1, 100_000):
             await conn.execute("UPDATE bookings SET aircraft_id = $2 WHERE id = $1", key, f"N{n}")
-            await asyncio.sleep(0.003)
+            await asyncio.sleep(0.001)
 
     writer = asyncio.create_task(count())
     try:
