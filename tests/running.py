@@ -107,17 +107,24 @@ class Client:
         self.heard: list[dict[str, Any]] = []
         #: Whether pings are answered.
         self.answers = True
+        self._over = False
 
     async def say(self, **message: Any) -> None:
         await self.ws.send_str(orjson.dumps(message).decode())
 
     async def hear(self, timeout: float = 10.0) -> dict[str, Any]:
-        """The next message; pings are answered and passed over. A close is {"type": "closed"}."""
+        """The next message; pings are answered and passed over. A close is {"type": "closed"}.
+
+        Nothing comes after that: who asks again waits in vain, and is told so.
+        """
+        if self._over:
+            raise ConnectionError(f"closed with {self.ws.close_code}; last: {self.heard[-1:]}")
         while True:
             message = await self.ws.receive(timeout=timeout)
             if message.type is aiohttp.WSMsgType.PONG:
                 continue
             if message.type is not aiohttp.WSMsgType.TEXT:
+                self._over = True
                 return {"type": "closed", "code": self.ws.close_code}
             FRAMES.validate_json(message.data, strict=True)
             told: dict[str, Any] = orjson.loads(message.data)

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+import pytest
 from running import Client, Hub
 
 Connect = Callable[..., Awaitable[Client]]
@@ -67,6 +68,12 @@ async def _follow(client: Client, id: str, at: int, key: str, frames: int) -> No
             assert numbers == list(range(at + 1, at + 1 + len(numbers))), f"{numbers} after {at}"
             at = numbers[-1]
             frames -= 1
+
+
+@pytest.fixture
+async def hub(start_hub: Callable[..., Awaitable[Hub]], seeded_dsn: str) -> Hub:
+    """A hub that does not mind how fast these clients begin watch after watch."""
+    return await start_hub(seeded_dsn, messages_per_second=1000)
 
 
 async def test_a_first_picture_and_its_stream(hub: Hub, connect: Connect) -> None:

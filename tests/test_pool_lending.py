@@ -32,6 +32,8 @@ async def test_one_after_the_other_has_the_same_connection(two: Pool) -> None:
 
 
 async def test_no_more_are_out_than_there_are_and_who_waited_longest_is_next(two: Pool) -> None:
+    async with reading(two), reading(two):
+        pass  # both are connected: dialling is no waiting in line
     out, most, order = 0, 0, []
 
     async def work(number: int) -> None:
