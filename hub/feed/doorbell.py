@@ -39,7 +39,7 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The thresholds, in non-empty reads a second and in seconds."""
+    """The thresholds, in transactions read a second, and in seconds."""
 
     busy: float = 40.0
     quiet: float = 12.0
@@ -62,7 +62,7 @@ class Doorbell:
         self._pace = pace
         self._rung = asyncio.Event()
         self._rate = 0.0
-        self._at = monotonic()
+        self._at = self._read_at = monotonic()
         self._drowsy_since = 0.0
         self._settled_above = 0
         self.mode = Mode.AWAKE
@@ -86,10 +86,11 @@ class Doorbell:
 
     def answered(self) -> None:
         """A read is about to start; a ring from here on asks for another one."""
+        self._read_at = monotonic()
         self._rung.clear()
 
-    async def turned(self, events: int, xmin: int) -> bool:
-        """Account for a read that brought ``events`` and whose snapshot's xmin is given.
+    async def turned(self, transactions: int, xmin: int) -> bool:
+        """Account for a read that brought ``transactions`` and whose snapshot's xmin is given.
 
         Takes or drops the lock as the load asks. True if another read is due at once, because the
         node has just announced its sleep and somebody may have committed unrung before that.
@@ -97,8 +98,8 @@ class Doorbell:
         pace, now = self._pace, monotonic()
         self._rate *= exp((self._at - now) / pace.window)
         self._at = now
-        if events:
-            self._rate += 1 / pace.window
+        # Each of them would have rung, had anybody slept: the dearer for the writers the more there are.
+        self._rate += transactions / pace.window
         if self.mode is Mode.AWAKE:
             if pace.may_sleep and (pace.never_wake or self._rate < pace.quiet):
                 await self._conn.execute(SQL.fall_asleep)
@@ -135,4 +136,5 @@ class Doorbell:
             return min(pace.gentlest, pace.gentle + waited / 100)
         if not pace.may_sleep and self._rate < pace.quiet:
             return pace.two_phase_poll
-        return pace.poll
+        # From read to read: what handing on took is not waited for again.
+        return max(0.0, self._read_at + pace.poll - monotonic())

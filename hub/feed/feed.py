@@ -216,7 +216,7 @@ class Feed:
                 continue
             if not self._hand_on(batch):
                 await self._start_again(conn, cursor.epoch, "fault")
-            if not await bell.turned(len(batch.events), batch.end.snapshot.xmin):
+            if not await bell.turned(batch.transactions, batch.end.snapshot.xmin):
                 await bell.wait()
 
     def _hand_on(self, batch: Batch) -> bool:

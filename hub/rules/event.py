@@ -56,3 +56,8 @@ class Batch:
     end: Cursor
     events: tuple[Event, ...]
     size: int = field(default=0)
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions they are of."""
+        return len({event.xid for event in self.events})
