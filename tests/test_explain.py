@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from resthouse import ID, Rest, at, opened
 from running import Client
@@ -170,6 +171,41 @@ async def test_a_kiosk(door: Rest, connect: Connect) -> None:
     assert (told["sees"], told["rule"], told["airport"]) == (True, "airport", "KPAO")
     [watch] = told["sessions"][0]["watches"]
     assert (watch["topic"], watch["excluded_by"]) == ("board", ["status"])
+
+
+async def test_what_a_kiosk_was_told_in_its_turn_counts_as_told(
+    door: Rest, connect: Connect
+) -> None:
+    """It is handed a change at once and the next a quarter of a second later, with what came between."""
+    first = (await door.booking())["id"]
+    second = (await door.booking(aircraft_id="N2", scheduled_datetime=at(14)))["id"]
+    id = await door.device(name="wall")
+    client = await connect(door.hub, door.tokens["wall"])
+    await client.watch("b", "board")
+    for booking in (first, second):
+        await door.conn.execute("UPDATE bookings SET status = 'AT_RISK' WHERE id = $1", booking)
+        change = await client.until("change")
+    [watch] = (await asked(door, booking=second, device=id))["sessions"][0]["watches"]
+    assert watch["last_change"] == {
+        "cursor": change["cursor"], "rows": 1, "had_booking": True,
+    }  # fmt: skip
+    [watch] = (await asked(door, booking=first, device=id))["sessions"][0]["watches"]
+    assert watch["last_change"]["had_booking"] is False
+    assert watch["has_last_event"] is True
+
+
+async def test_the_last_event_is_the_last_change_and_not_the_youngest_transaction(
+    door: Rest,
+) -> None:
+    booking = (await door.booking())["id"]
+    other = await asyncpg.connect(door.hub.dsn)
+    async with other.transaction():
+        old = await other.fetchval("SELECT pg_current_xact_id()::text")
+        await door.conn.execute("UPDATE bookings SET status = 'AT_RISK' WHERE id = $1", booking)
+        await other.execute("UPDATE bookings SET duration_minutes = 75 WHERE id = $1", booking)
+    await other.close()
+    told = (await asked(door, booking=booking, user=ID["sam"]))["last_event"]
+    assert (told["tx"], told["changed"]) == (old, ["duration_minutes"])
 
 
 async def test_a_deleted_booking_is_explained_by_its_last_event(door: Rest) -> None:

@@ -122,6 +122,9 @@ class Table:
     def since(self, snapshot: Snapshot) -> Any:
         return self.history.since(snapshot)
 
+    def length_since(self, snapshot: Snapshot) -> int:
+        return self.history.length_since(snapshot)
+
     def batch(self, transactions: list[list[Event]]) -> Batch:
         end = self.cursor.snapshot.xmax + len(transactions)
         events = tuple(event for events in transactions for event in events)

@@ -18,12 +18,15 @@ from hub.rules.window import Day
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One open watch. ``since``: at which cursor it became live."""
+    """One open watch. ``since``: at which cursor it became live; ``told``: its last catch-up's cursor and
+    keys.
+    """
 
     id: str
     view: View
     is_live: bool
     since: Cursor | None
+    told: tuple[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +107,27 @@ def _filter(view: View) -> dict[str, Any]:
 
 
 def _last_change(watch: Watched, good: Cursor | None, booking: str) -> dict[str, Any] | None:
-    """The view's last change, if this watch was there for it and has been told it."""
-    told, since = watch.view.told, watch.since
-    if told is None or good is None or since is None:
-        return None
-    at = parse_cursor(told[0])
-    was_there = at.epoch == since.epoch == good.epoch and at.snapshot != since.snapshot
-    if not (was_there and covers(since.snapshot, at.snapshot)):
-        return None
-    if not covers(at.snapshot, good.snapshot):
+    """The last change it was told: its view's, if it was there for it, or what it was caught up with."""
+    told = watch.view.told if _was_there(watch, good) else None
+    own = watch.told
+    if own is not None and (told is None or not _covers(own[0], told[0])):
+        told = own
+    if told is None:
         return None
     return {"cursor": told[0], "rows": len(told[1]), "had_booking": booking in told[1]}
+
+
+def _was_there(watch: Watched, good: Cursor | None) -> bool:
+    """Whether a watch that is good up to a cursor was handed its view's last change as it came."""
+    told, since = watch.view.told, watch.since
+    if told is None or good is None or since is None:
+        return False
+    at = parse_cursor(told[0])
+    if not at.epoch == since.epoch == good.epoch or at.snapshot == since.snapshot:
+        return False
+    return covers(since.snapshot, at.snapshot) and covers(at.snapshot, good.snapshot)
+
+
+def _covers(older: str, newer: str) -> bool:
+    one, other = parse_cursor(older), parse_cursor(newer)
+    return one.epoch == other.epoch and covers(one.snapshot, other.snapshot)

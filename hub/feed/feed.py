@@ -274,6 +274,10 @@ class Feed:
         """
         return self._history.since(snapshot)
 
+    def length_since(self, snapshot: Snapshot) -> int:
+        """How many events a walk from ``snapshot`` to the cursor looks at."""
+        return self._history.length_since(snapshot)
+
     def honour(self, cursor: Cursor) -> None:
         """Raise Gone if a client's cursor is of another history, or older than retention kept."""
         # The founding is visible to every cursor of this history; one that was named after it but read

@@ -92,14 +92,21 @@ class History:
             return None
         return self._since(snapshot)
 
-    def _since(self, snapshot: Snapshot) -> Iterator[Event]:
+    def length_since(self, snapshot: Snapshot) -> int:
+        """How many events :meth:`since` would look at."""
+        return sum(len(batch.events) for batch in self._from(snapshot))
+
+    def _from(self, snapshot: Snapshot) -> Iterator[Batch]:
         first = bisect_left(
             self._batches,
             True,
             key=lambda batch: not covers(batch.end.snapshot, snapshot),
         )
+        return islice(self._batches, first, None)
+
+    def _since(self, snapshot: Snapshot) -> Iterator[Event]:
         # Event by event: a client's snapshot may be a long one, and false, and must not cost more.
-        for batch in islice(self._batches, first, None):
+        for batch in self._from(snapshot):
             for event in batch.events:
                 if not visible(event.xid, snapshot):
                     yield event

@@ -12,6 +12,8 @@ from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from hub.errors import HubError, Unavailable
 from hub.live.closing import Code
 from hub.live.who import today
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
     from hub.live.watch import Waking, Watching
     from hub.rules.cursor import Cursor, Snapshot
 
+log = structlog.get_logger("hub.live")
 
+#: Events to be walked over, times views, beyond which one that was behind is not caught up in one
+#: stretch of the loop but watch by watch, as others have their turns between.
+HEAVY = 4000
 #: What a session is told whose principal is no more.
 _GONE = {
     "user": "this user is gone",
@@ -41,9 +47,11 @@ class Follower:
         "__weakref__",
         "behind",
         "caught_up",
+        "floor",
         "gate",
         "is_paced",
         "left_at",
+        "owed",
         "principal",
         "sent",
         "socket",
@@ -62,6 +70,10 @@ class Follower:
         self.behind: Cursor | None = None
         #: Where it last was told at once what it had missed.
         self.caught_up: Cursor | None = None
+        #: Where watches were left that its client takes for live but are being caught up in turn.
+        self.floor: Cursor | None = None
+        #: Ids of watches of which it has not been told yet that they are void.
+        self.owed: set[str] | None = None
         #: When it was left, loop time.
         self.left_at = 0.0
         self.is_paced = False
@@ -95,6 +107,13 @@ class Follower:
         told_all = self.behind is None or self.behind is self.gate.feed.cursor
         return told_all and all(watch.is_live for watch in self.watches.values())
 
+    @property
+    def good_until(self) -> Cursor:
+        """Up to where every watch that its client takes for live was told."""
+        if self.floor is not None and all(watch.is_live for watch in self.watches.values()):
+            self.floor = None
+        return self.floor or self.behind or self.gate.feed.cursor
+
     def _fall_behind(self) -> None:
         if self.behind is None:
             self.behind, self.left_at = self.gate.feed.cursor, self.gate.now()
@@ -105,18 +124,41 @@ class Follower:
         since, self.behind = self.behind, None
         if since is None:
             return
-        frames = []
-        for view in {watch.view: None for watch in self.watches.values() if watch.is_live}:
-            frame = self.gate.news.since(view, since.snapshot)
-            if frame is None:
+        live = [watch for watch in self.watches.values() if watch.is_live]
+        views = {watch.view for watch in live}
+        if len(views) * self.gate.feed.length_since(since.snapshot) > HEAVY:
+            self._catch_up_in_turn(live, since)
+            return
+        try:
+            missed = {view: self.gate.news.since(view, since.snapshot) for view in views}
+        except Exception:
+            # Neither live nor behind, it would never be told anything again.
+            log.exception("a session could not be caught up; its watches are read anew")
+            self.restart(None, "fault")
+            return
+        self.caught_up = self.gate.feed.cursor
+        until, frames = str(self.caught_up), []
+        for view, told in missed.items():
+            if told is None:
                 self.restart((view,), "distance")
                 continue
             view.live.add(self)
-            if frame:
-                frames.append(frame)
-        self.caught_up = self.gate.feed.cursor
+            if told.frames:
+                frames += told.frames
+                self._told(view, (until, told.keys))
         if frames:
             self.push(b"".join(frames), len(frames))
+
+    def _catch_up_in_turn(self, watches: Collection[Watching], since: Cursor) -> None:
+        """Begin watches again at a cursor, each as it is its turn. Their client takes them for live."""
+        self.floor = self.floor or since
+        for watch in watches:
+            self.start(watch, str(since), None)
+
+    def _told(self, view: View, told: tuple[str, tuple[str, ...]]) -> None:
+        for watch in self.watches.values():
+            if watch.view is view and watch.is_live:
+                watch.told = told
 
     # What the socket tells.
 
@@ -143,6 +185,7 @@ class Follower:
 
     def reset(self, watch: Watching, reason: str) -> None:
         """What the client had of this watch is void: rows follow."""
+        self._paid(watch)
         self.say({"type": "reset", "id": watch.id, "reason": reason})
 
     def page(self, watch: Watching, page: bytes, *, more: bool) -> None:
@@ -152,27 +195,30 @@ class Follower:
     def arrived(self, watch: Watching, since: Snapshot, *, resumed: bool) -> bool:
         """Bring the watch from a snapshot to the feed's cursor, all at once; False if it is too far."""
         told = self.gate.news.since(watch.view, since, watch=watch.id)
-        if told is None:
+        if told is None or len(told.frames) > 1:
             return False
         start = watch.start
         # The others first, if they wait for their turn: one cursor is good for all.
         self._catch_up()
         if self.socket.closing or watch.start is not start:
             return True  # it is being read anew already
+        cursor = str(self.gate.feed.cursor)
         live = {
             "type": "live",
             "id": watch.id,
             "view": watch.view.id,
-            "cursor": str(self.gate.feed.cursor),
+            "cursor": cursor,
             "resumed": resumed,
         }
         watch.start = None
         watch.is_live = True
         watch.since = self.gate.feed.cursor
+        if told.frames:
+            watch.told = cursor, told.keys
         # First live, then written: if these very bytes fill the buffer, it is behind from here.
         if self.behind is None:
             watch.view.live.add(self)
-        self.push(told + wire.text_frame(wire.dump(live)), bool(told))
+        self.push(b"".join([*told.frames, wire.text_frame(wire.dump(live))]), len(told.frames))
         return True
 
     def failed(self, watch: Watching, wrong: HubError) -> None:
@@ -188,6 +234,7 @@ class Follower:
     def drop(self, watch: Watching) -> None:
         """End a watch."""
         watch.stop()
+        self._paid(watch)
         self.watches.pop(watch.id, None)
         self._leave_live(watch.view)
         self.gate.views.leave(watch.view)
@@ -204,6 +251,7 @@ class Follower:
             seen_as = audience(self.principal, watch.view.topic.name)
             if seen_as is None:
                 self.drop(watch)
+                self._owe(watch)
                 self.gate.soon(partial(self._refuse, watch, reason))
                 continue
             if seen_as != watch.view.audience:
@@ -212,12 +260,24 @@ class Follower:
                 watch.view = self.gate.views.join(old.topic, seen_as, old.within)
                 self._leave_live(old)
                 self.gate.views.leave(old)
+            self._owe(watch)
             self.start(watch, None, reason)
+
+    def _owe(self, watch: Watching) -> None:
+        if self.owed is None:
+            self.owed = set()
+        self.owed.add(watch.id)
+
+    def _paid(self, watch: Watching) -> None:
+        if self.owed is not None:
+            self.owed.discard(watch.id)
 
     def _refuse(self, watch: Watching, reason: str) -> None:
         # Not while a batch is judged: were the socket full now, this would be left behind at a cursor
         # whose changes in other views it was not handed yet.
-        if watch.id not in self.watches:
+        if watch.id in self.watches:
+            self._paid(watch)  # asked for anew meanwhile: that answers for itself
+        else:
             self.reset(watch, reason)
             self.error(watch.id, "forbidden", "not yours to watch any more")
 

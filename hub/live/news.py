@@ -7,7 +7,7 @@ Invariant: what is told reaches from the snapshot asked about to the feed's curs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hub.fanout.judgement import Shown, conflate, framed, paged
 from hub.rules.cursor import Cursor
@@ -21,28 +21,30 @@ if TYPE_CHECKING:
 _KEPT = 256
 
 
+class Missed(NamedTuple):
+    """What a view's readers missed: its frames, none if nothing happened, and the keys they tell of."""
+
+    frames: list[bytes]
+    keys: tuple[str, ...]
+
+
+_NOTHING = Missed([], ())
+
+
 class News:
     """See the module."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._at: Cursor | None = None
-        self._known: dict[tuple[View, Snapshot, str | None], list[bytes] | None] = {}
+        self._known: dict[tuple[View, Snapshot, str | None], Missed | None] = {}
         #: Counted for tests and metrics.
         self.encoded = 0
 
-    def since(self, view: View, snapshot: Snapshot, *, watch: str | None = None) -> bytes | None:
-        """A ``change`` frame, ``b""`` if nothing happened, None if that is more than one frame's.
-
-        ``watch`` addresses it to one watch; without, it is for every watch of the view.
+    def since(self, view: View, snapshot: Snapshot, *, watch: str | None = None) -> Missed | None:
+        """``change`` frames, in as many as it takes for one ``watch``; without, one for every watch of
+        the view. None: that is more than can be told, and it must be read anew.
         """
-        pages = self.pages(view, snapshot, watch=watch)
-        return None if pages is None or len(pages) > 1 else b"".join(pages)
-
-    def pages(
-        self, view: View, snapshot: Snapshot, *, watch: str | None = None
-    ) -> list[bytes] | None:
-        """The same in as many frames as it takes, for one watch; None: it must be read anew."""
         cursor = self._gate.feed.cursor
         if cursor is not self._at:
             self._known.clear()
@@ -60,15 +62,18 @@ class News:
 
     def _told(
         self, view: View, snapshot: Snapshot, cursor: Cursor, watch: str | None
-    ) -> list[bytes] | None:
+    ) -> Missed | None:
         self.encoded += 1
         events = self._gate.feed.since(snapshot)
         if events is None:
             return None
         items = conflate(view, events, Shown(self._gate.directory))
         if not items:
-            return None if items is None else []
+            return None if items is None else _NOTHING
+        keys = tuple([item.key for item in items])
         if watch is not None:
-            return paged(view, items, str(Cursor(cursor.epoch, snapshot)), str(cursor), watch)
+            begin = str(Cursor(cursor.epoch, snapshot))
+            pages = paged(view, items, begin, str(cursor), watch)
+            return None if pages is None else Missed(pages, keys)
         frame = framed(view, items, str(cursor))
-        return None if frame is None else [frame]
+        return None if frame is None else Missed([frame], keys)

@@ -41,7 +41,7 @@ def following(gate: Gate, principal: str) -> list[Following]:
             session.behind,
             session.caught_up,
             tuple(
-                Watched(watch.id, watch.view, watch.is_live, watch.since)
+                Watched(watch.id, watch.view, watch.is_live, watch.since, watch.told)
                 for watch in session.watches.values()
             ),
         )

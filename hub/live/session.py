@@ -68,6 +68,10 @@ class Session(Follower):
         if self.tolerates(0, messages=1):
             self._take(text)
 
+    def ask(self, text: bytes) -> None:
+        """A message that the door says on its client's behalf: it counts for nothing."""
+        self._take(text)
+
     def tolerates(self, frames: int, *, messages: int = 0) -> bool:
         """Account for what came in; closes with 4103 beyond ``messages_per_second``."""
         allowance = self.gate.allowance
@@ -97,7 +101,8 @@ class Session(Follower):
         if self.socket.closing:
             return
         if self._held is not None:
-            # Messages may follow a token at once; they wait until it is judged.
+            # Messages may follow a token at once; they wait until it is judged. Its peer lives.
+            self.awaits_pong = False
             self._held.append(text)
             most = _EARLY_WEIGHT * self.gate.settings.max_message
             if len(self._held) > _EARLY or sum(map(len, self._held)) > most:

@@ -177,6 +177,8 @@ class StreamDoor:
             if audience(who, watch.topic) is None:
                 why = f"The topic {watch.topic} is not yours to watch."
                 raise Forbidden(why, faults=[Fault("?topic", "is not yours to watch")])
+        # Who asks may have taken a while to find out, and others have come in meanwhile.
+        judge(gate, request)
         if request.method == "HEAD":
             told = web.Response(headers=_HEADERS)
             told.force_close()
@@ -208,7 +210,7 @@ class StreamDoor:
         session.enter(who)
         for watch in asked.watches:
             if not stream.closing:
-                session.received(wire.dump(watch.model_dump()))
+                session.ask(wire.dump(watch.model_dump()))
         return stream
 
 

@@ -29,7 +29,7 @@ class Waking(Protocol):
 class Watching:
     """One watch of a session. ``start`` is there while it is being started."""
 
-    __slots__ = ("id", "is_live", "since", "start", "view")
+    __slots__ = ("id", "is_live", "since", "start", "told", "view")
 
     def __init__(self, id: str, view: View) -> None:
         self.id = id
@@ -37,6 +37,8 @@ class Watching:
         self.is_live = False
         #: At which cursor it became live.
         self.since: Cursor | None = None
+        #: The cursor and the keys of the last catch-up it was told, as a View has them of a change.
+        self.told: tuple[str, tuple[str, ...]] | None = None
         self.start: Starting | None = None
 
     def stop(self) -> None:

@@ -29,6 +29,8 @@ log = structlog.get_logger("hub.live")
 
 #: How often a picture is tried for while the database is there.
 _TRIES = 3
+#: How often a picture is begun again, since too much had happened by the time it was sent.
+_ROUNDS = 5
 
 
 async def begin(session: Follower, watch: Watching, cursor: str | None, reason: str | None) -> None:
@@ -40,6 +42,14 @@ async def begin(session: Follower, watch: Watching, cursor: str | None, reason: 
                 return
             except Gone as gone:
                 reason = gone.reason
+            except HubError:
+                raise
+            except Exception:
+                # Its client would come back with the very same cursor, to the very same end.
+                log.exception(
+                    "a watch could not go on; it is read anew", topic=watch.view.topic.name
+                )
+                reason = "fault"
         await _from_picture(session, watch, reason)
     except HubError as wrong:
         session.failed(watch, wrong)
@@ -100,8 +110,8 @@ async def _from_picture(session: Follower, watch: Watching, reason: str | None) 
     gate = session.gate
     who = _who(session)
     patience, tries = _Patience(), 0
-    since = None
-    while True:
+    since, rounds = None, 0
+    while rounds < _ROUNDS:
         if reason is not None:
             session.reset(watch, reason)
             since = gate.feed.cursor.snapshot  # a picture from before that would not do
@@ -123,7 +133,8 @@ async def _from_picture(session: Follower, watch: Watching, reason: str | None) 
         await gate.feed.reach(picture.snapshot)
         if await _arrive(session, watch, picture.snapshot, resumed=False):
             return
-        reason = "distance"
+        reason, rounds = "distance", rounds + 1
+    raise Unavailable("more happens in this watch than its reader takes in")
 
 
 async def _arrive(session: Follower, watch: Watching, since: Snapshot, *, resumed: bool) -> bool:
@@ -135,13 +146,16 @@ async def _arrive(session: Follower, watch: Watching, since: Snapshot, *, resume
     gate = session.gate
     while True:
         async with _ready(session):
-            pages = gate.news.pages(watch.view, since, watch=watch.id)
-            if pages is None or len(pages) <= 1:
+            missed = gate.news.since(watch.view, since, watch=watch.id)
+            if missed is None or len(missed.frames) <= 1:
                 return session.arrived(watch, since, resumed=resumed)
             since = gate.feed.cursor.snapshot
-        for page in pages:
+            watch.told = str(gate.feed.cursor), missed.keys
+        for page in missed.frames:
             await _drained(session)
             session.push(page, 1)
+            if session.is_paced:
+                await asyncio.sleep(gate.pacer.every)
 
 
 async def _drained(session: Follower) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
-from hub.errors import Unavailable
 from hub.live.closing import Code
 from hub.rules import wire
 
@@ -85,10 +85,6 @@ class Wheel:
         if not slot:
             return
         settings = self._gate.settings
-        try:
-            cursor = str(self._gate.feed.cursor)
-        except Unavailable:
-            return
         tail = b',"fresh_until":"' + wire.now_z(clock + self._gate.fresh_for).encode() + b'"}'
         asked = []
         for session in slot:
@@ -100,9 +96,7 @@ class Wheel:
                 session.awaits_pong = session.socket.answers
                 asked.append(session)
         for session in asked:
-            seen = cursor if session.behind is None else str(session.behind)
-            told = f'{{"type":"ping","cursor":"{seen}","sent":{session.sent}'.encode()
-            session.socket.write(wire.text_frame(told + tail))
+            _ping(session, tail)
         self._asked.append((now + settings.pong_timeout, asked))
 
     def _missing_pongs(self, now: float) -> None:
@@ -144,6 +138,18 @@ class Wheel:
                 session.stuck, session.stuck_since = unsent, now
             elif now - session.stuck_since > patience:
                 session.close(Code.TOO_SLOW, "nothing was read for too long")
+
+
+def _ping(session: Session, tail: bytes) -> None:
+    if session.socket.closing:
+        return
+    if session.owed:
+        # Cut off between this and its ``reset``, it would come back with a cursor that covers what made
+        # its watch void. What it is owed is said in the loop's next turn.
+        session.gate.soon(partial(_ping, session, tail))
+        return
+    told = f'{{"type":"ping","cursor":"{session.good_until}","sent":{session.sent}'.encode()
+    session.socket.write(wire.text_frame(told + tail))
 
 
 async def drain(gate: Gate, seconds: float) -> None:
