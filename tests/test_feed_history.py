@@ -94,6 +94,10 @@ def check(history: History, clients: list[Snapshot], batches: list[Batch]) -> No
             assert since is not None
             wanted = [e for e in everything if not visible(e.xid, client) and visible(e.xid, end)]
             assert list(since) == wanted
+            # What it looks at: whole batches, from the first that holds anything new.
+            looked_at = sum(len(b.events) for b in batches if not covers(b.end.snapshot, client))
+            assert not history.is_far(client, looked_at)
+            assert not looked_at or history.is_far(client, looked_at - 1)
 
 
 @given(scripts)

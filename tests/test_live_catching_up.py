@@ -13,7 +13,7 @@ from running import Client, Hub, apply
 from streaming import PATH
 from test_live_slow import ADMIN, MARK, Sluggish, sluggard  # noqa: F401  (a fixture)
 
-from hub.live import follower, stream
+from hub.live import catching, stream
 from hub.live.wheel import _ping
 from hub.rules.cursor import covers, parse_cursor
 
@@ -39,7 +39,7 @@ async def test_a_long_way_is_gone_watch_by_watch_and_no_ping_runs_ahead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As one that comes back with its cursor; what its client still takes for live stays true."""
-    monkeypatch.setattr(follower, "HEAVY", 100)
+    monkeypatch.setattr(catching, "HEAVY", 100)
     hub = await start_hub(seeded_dsn, slow_after_bytes=4096)
     client = await sluggard(hub)
     for id, within in TOPICS.items():

@@ -122,8 +122,8 @@ class Table:
     def since(self, snapshot: Snapshot) -> Any:
         return self.history.since(snapshot)
 
-    def length_since(self, snapshot: Snapshot) -> int:
-        return self.history.length_since(snapshot)
+    def is_far(self, snapshot: Snapshot, most: float) -> bool:
+        return self.history.is_far(snapshot, most)
 
     def batch(self, transactions: list[list[Event]]) -> Batch:
         end = self.cursor.snapshot.xmax + len(transactions)

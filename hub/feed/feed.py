@@ -274,9 +274,9 @@ class Feed:
         """
         return self._history.since(snapshot)
 
-    def length_since(self, snapshot: Snapshot) -> int:
-        """How many events a walk from ``snapshot`` to the cursor looks at."""
-        return self._history.length_since(snapshot)
+    def is_far(self, snapshot: Snapshot, most: float) -> bool:
+        """Whether a walk from ``snapshot`` to the cursor looks at more than ``most`` events."""
+        return self._history.is_far(snapshot, most)
 
     def honour(self, cursor: Cursor) -> None:
         """Raise Gone if a client's cursor is of another history, or older than retention kept."""

@@ -92,21 +92,23 @@ class History:
             return None
         return self._since(snapshot)
 
-    def length_since(self, snapshot: Snapshot) -> int:
-        """How many events :meth:`since` would look at."""
-        return sum(len(batch.events) for batch in self._from(snapshot))
+    def is_far(self, snapshot: Snapshot, most: float) -> bool:
+        """Whether :meth:`since` would look at more than ``most`` events. Costs what is near."""
+        length = 0
+        for batch in reversed(self._batches):
+            if length > most or covers(batch.end.snapshot, snapshot):
+                break
+            length += len(batch.events)
+        return length > most
 
-    def _from(self, snapshot: Snapshot) -> Iterator[Batch]:
+    def _since(self, snapshot: Snapshot) -> Iterator[Event]:
         first = bisect_left(
             self._batches,
             True,
             key=lambda batch: not covers(batch.end.snapshot, snapshot),
         )
-        return islice(self._batches, first, None)
-
-    def _since(self, snapshot: Snapshot) -> Iterator[Event]:
         # Event by event: a client's snapshot may be a long one, and false, and must not cost more.
-        for batch in self._from(snapshot):
+        for batch in islice(self._batches, first, None):
             for event in batch.events:
                 if not visible(event.xid, snapshot):
                     yield event

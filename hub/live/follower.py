@@ -12,10 +12,10 @@ from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
-
 from hub.errors import HubError, Unavailable
+from hub.live.catching import catch_up
 from hub.live.closing import Code
+from hub.live.voice import Voice
 from hub.live.who import today
 from hub.rules import wire
 from hub.rules.access import Principal, audience
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from hub.live.watch import Waking, Watching
     from hub.rules.cursor import Cursor, Snapshot
 
-log = structlog.get_logger("hub.live")
-
-#: Events to be walked over, times views, beyond which one that was behind is not caught up in one
-#: stretch of the loop but watch by watch, as others have their turns between.
-HEAVY = 4000
 #: What a session is told whose principal is no more.
 _GONE = {
     "user": "this user is gone",
@@ -40,7 +35,7 @@ _GONE = {
 }
 
 
-class Follower:
+class Follower(Voice):
     """A :class:`hub.fanout.views.Sink`: what a session does for the feed's sake."""
 
     __slots__ = (
@@ -48,13 +43,11 @@ class Follower:
         "behind",
         "caught_up",
         "floor",
-        "gate",
         "is_paced",
         "left_at",
         "owed",
         "principal",
         "sent",
-        "socket",
         "stuck",
         "stuck_since",
         "waiting",
@@ -62,8 +55,7 @@ class Follower:
     )
 
     def __init__(self, gate: Gate, socket: Carrier) -> None:
-        self.gate = gate
-        self.socket = socket
+        super().__init__(gate, socket)
         self.principal: Principal | None = None
         self.watches: dict[str, Watching] = {}
         #: Where one that cannot keep up, or waits for its turn, was left; None while it is live.
@@ -99,7 +91,7 @@ class Follower:
         if self.behind is None or self.socket.is_paused or self.gate.pacer.holds(self):
             return
         if not self.socket.closing:
-            self._catch_up()
+            catch_up(self)
 
     @property
     def is_whole(self) -> bool:
@@ -119,46 +111,6 @@ class Follower:
             self.behind, self.left_at = self.gate.feed.cursor, self.gate.now()
             for watch in self.watches.values():
                 watch.view.live.discard(self)
-
-    def _catch_up(self) -> None:
-        since, self.behind = self.behind, None
-        if since is None:
-            return
-        live = [watch for watch in self.watches.values() if watch.is_live]
-        views = {watch.view for watch in live}
-        if len(views) * self.gate.feed.length_since(since.snapshot) > HEAVY:
-            self._catch_up_in_turn(live, since)
-            return
-        try:
-            missed = {view: self.gate.news.since(view, since.snapshot) for view in views}
-        except Exception:
-            # Neither live nor behind, it would never be told anything again.
-            log.exception("a session could not be caught up; its watches are read anew")
-            self.restart(None, "fault")
-            return
-        self.caught_up = self.gate.feed.cursor
-        until, frames = str(self.caught_up), []
-        for view, told in missed.items():
-            if told is None:
-                self.restart((view,), "distance")
-                continue
-            view.live.add(self)
-            if told.frames:
-                frames += told.frames
-                self._told(view, (until, told.keys))
-        if frames:
-            self.push(b"".join(frames), len(frames))
-
-    def _catch_up_in_turn(self, watches: Collection[Watching], since: Cursor) -> None:
-        """Begin watches again at a cursor, each as it is its turn. Their client takes them for live."""
-        self.floor = self.floor or since
-        for watch in watches:
-            self.start(watch, str(since), None)
-
-    def _told(self, view: View, told: tuple[str, tuple[str, ...]]) -> None:
-        for watch in self.watches.values():
-            if watch.view is view and watch.is_live:
-                watch.told = told
 
     # What the socket tells.
 
@@ -199,7 +151,7 @@ class Follower:
             return False
         start = watch.start
         # The others first, if they wait for their turn: one cursor is good for all.
-        self._catch_up()
+        catch_up(self)
         if self.socket.closing or watch.start is not start:
             return True  # it is being read anew already
         cursor = str(self.gate.feed.cursor)
@@ -303,29 +255,6 @@ class Follower:
         }
         if stale:
             self.restart(stale, "rights")
-
-    # What is said to this client alone.
-
-    def say(self, message: dict[str, object]) -> None:
-        """One message."""
-        self.socket.write(wire.text_frame(wire.dump(message)))
-
-    def error(self, watch: str | None, code: str, text: str, *, temporary: bool = False) -> None:
-        """Tell what was wrong; the session goes on."""
-        message: dict[str, object] = {"type": "error"}
-        if watch is not None:
-            message["id"] = watch
-        self.say(message | {"code": code, "message": text, "temporary": temporary})
-
-    def close(self, code: Code, reason: str, *, retry_after: float | None = None) -> None:
-        """Say ``bye`` and begin the closing handshake."""
-        if self.socket.closing:
-            return
-        bye: dict[str, object] = {"type": "bye", "code": int(code), "reason": reason}
-        if retry_after is not None:
-            bye["retry_after"] = round(retry_after, 2)
-        self.say(bye)
-        self.socket.close(int(code), reason)
 
     def closing(self) -> None:
         """The closing handshake is under way; the wheel ends it if the peer does not."""
