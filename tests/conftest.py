@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -26,6 +27,24 @@ pytest_plugins = ("running", "feeding", "streaming", "visiting", "axe", "hosted"
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole files, those with a browser spread among the rest: they take long, and hinder each other."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    with_browser = [path for path in files if "browser" in _fixtures(files[path])]
+    others = [path for path in files if path not in with_browser]
+    order: list[Path] = []
+    while with_browser or others:
+        order += with_browser[:1] + others[:3]
+        del with_browser[:1], others[:3]
+    items[:] = [item for path in order for item in files[path]]
+
+
+def _fixtures(items: list[pytest.Item]) -> set[str]:
+    return {name for item in items for name in getattr(item, "fixturenames", ())}
 
 
 @pytest.fixture(scope="session", autouse=True)
