@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -66,6 +68,38 @@ async def told(door: Rest, kind: str, flight: dict[str, Any] | None = None) -> l
         flight and flight["id"],
     )
     return [row[0] for row in rows]
+
+
+async def until(what: Callable[[], Awaitable[Any]], expected: Any, seconds: float = 15.0) -> None:
+    """Wait until ``what()`` is as expected."""
+    found = None
+    try:
+        async with asyncio.timeout(seconds):
+            while (found := await what()) != expected:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        pytest.fail(f"{found} and not {expected}")
+
+
+async def move_deadline(door: Rest, flight: dict[str, Any], left: timedelta) -> None:
+    """It is now so long before the deadline of a flight's offer."""
+    await door.conn.execute(
+        "UPDATE preference_rankings SET deadline = clock_timestamp() + $2 WHERE booking_id = $1",
+        flight["id"],
+        left,
+    )
+
+
+async def settled(door: Rest) -> None:
+    """Wait until the clock has looked at what there is now, and has nothing left to do at once."""
+    house = door.hub.house
+    await house.feed.turned()
+    for _ in range(500):
+        seen = house.clock.looks
+        await asyncio.sleep(0.15)
+        if house.clock.looks == seen:
+            return
+    pytest.fail("the clock does not come to rest")
 
 
 async def waiting(door: Rest, how_many: int) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offers import PATH, offer, rank, ranking, status, times, told
+from offers import PATH, offer, rank, ranking, status, times, told, waiting
 from resthouse import ID, Rest, at, opened
 
+from hub.db.pool import connect
 from hub.model import PreferenceRanking, RescheduleOption
 from hub.rules.deadline import AFTER_NOTIFICATION, BEFORE_DEPARTURE
+from hub.settings import Settings
 
 
 @pytest.fixture
@@ -134,6 +136,34 @@ async def test_a_new_set_replaces_the_old_and_what_was_said_of_it(door: Rest) ->
     assert (said.status, said.where) == (422, ["/option1_id"])
     # A new offer may end with people again.
     await rank(door, "ina", flight, {"none_work": True})
+    assert await told(door, "ESCALATION", flight) == ["Admin"] * 2 + ["Ina"] * 2 + ["Sam"] * 2
+
+
+async def test_what_was_told_of_the_old_set_is_not_taken_for_the_new(door: Rest) -> None:
+    """Not even what is told while the new one waits for the flight, its transaction begun."""
+    flight = await door.booking()
+    await offer(door, flight)
+    holder = await connect(door.hub.dsn, settings=Settings())
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM bookings FOR NO KEY UPDATE")
+            new = asyncio.create_task(put(door, flight, times(10, 13)))
+            await waiting(door, 1)
+            await door.conn.execute(
+                "INSERT INTO notifications (user_id, booking_id, type, title, message)"
+                " SELECT id, $1, 'ESCALATION', 't', 'm' FROM users WHERE id = ANY ($2)",
+                flight["id"],
+                [ID[who] for who in ("sam", "ina", "admin")],
+            )
+    finally:
+        holder.terminate()
+    assert (await new).status == 200
+    row = await door.conn.fetchrow(
+        "SELECT min(p.created_at) AS asked, max(n.created_at) AS told"
+        "  FROM preference_rankings p, notifications n WHERE n.type = 'ESCALATION'"
+    )
+    assert row["asked"] > row["told"]
+    await rank(door, "sam", flight, {"none_work": True})
     assert await told(door, "ESCALATION", flight) == ["Admin"] * 2 + ["Ina"] * 2 + ["Sam"] * 2
 
 

@@ -76,6 +76,8 @@ async def test_documented_indexes_serve(years: Connection) -> None:
     assert await plan(years, "offer_options", id=id) == options
     assert await plan(years, "offer_rankings", id=id) <= rankings | flight
     assert await plan(years, "offer_escalated", id=id) <= rankings
+    used = await plan(years, "offer_handed_over", id=id)
+    assert used <= rankings | {"preference_rankings_pkey"} | flight | options
     assert await plan(years, "options_forget_rankings", id=id) <= rankings
     assert await plan(years, "options_forget", id=id) == options
     submit = {"option1_id": None, "option2_id": None, "option3_id": None,

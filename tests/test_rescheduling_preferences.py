@@ -138,22 +138,6 @@ async def test_where_nothing_is_asked(door: Rest) -> None:
     assert (said.status, said.code) == (409, "no-options")
 
 
-async def test_who_takes_a_flight_over_is_asked(door: Rest) -> None:
-    """The old instructor's word does not count any more, the new one's does."""
-    flight = await door.booking()
-    a, b, c = await offer(door, flight)
-    await rank(door, "ina", flight, ranking(c, never=(a,)))
-    await door.ask("admin", "PATCH", f"{PATH}/{flight['id']}", {"instructor_id": ID["ivo"]})
-    await rank(door, "sam", flight, ranking(a, b))
-    assert await status(door, flight) == "RESCHEDULING"
-    read = await door.ask("ivo", "GET", f"{PATH}/{flight['id']}/options")
-    assert (read.json["mine"], read.json["submitted"]["instructor"]) == (None, False)
-    assert (await rank(door, "ina", flight, ranking(a))).code == "not-found"
-    assert (await rank(door, "ivo", flight, ranking(a))).status == 200
-    assert await status(door, flight) == "CANCELLED"
-    assert await told(door, "CONFIRMATION") == ["Ivo", "Sam"]
-
-
 async def test_the_deadline_is_judged_when_the_row_is_held(door: Rest) -> None:
     """Who asked in time but waited past the deadline is late, by the database's clock."""
     flight = await door.booking()

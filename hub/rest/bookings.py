@@ -124,8 +124,10 @@ async def create_booking(ask: Ask[Nothing, BookingDraft]) -> Answer:
 async def change_booking(ask: Ask[Nothing, BookingPatch]) -> Answer:
     """Change a booking, by merge patch (RFC 7396): an instructor their own, others any.
 
-    Who flies is not an instructor's to change. 409 ``illegal-move`` for a status that cannot follow,
-    409 ``overlap`` for a time that is taken. A patch that changes nothing has no Hub-Transaction.
+    Who flies is not an instructor's to change; in the midst of an offer of new times, who comes is
+    told and asked until the deadline as it is, and what the one who goes has said is gone. 409
+    ``illegal-move`` for a status that cannot follow, 409 ``overlap`` for a time that is taken. A patch
+    that changes nothing has no Hub-Transaction.
     """
     done = await bookings.change(ask.house.pool, ask.who, ask.id, ask.body, ask.expected)
     return answers.changed(done)

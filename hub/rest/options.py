@@ -70,8 +70,9 @@ async def put_options(ask: Ask[Nothing, OptionsDraft]) -> Answer:
 
     Options of before are replaced, and what was said of them is gone. The deadline is 30 minutes
     before departure or 12 hours from now, whichever is first; if that is past, the school is called
-    in at once. 409 ``illegal-move`` for a booking that is over. Send an Idempotency-Key if you may
-    retry: without one, asking again asks both again.
+    in at once. Whoever takes the flight over is asked until the same deadline. 409 ``illegal-move``
+    for a booking that is over. Send an Idempotency-Key if you may retry: without one, asking again
+    asks both again.
     """
     done = await options.replace(ask.house.pool, ask.who, ask.id, ask.body, ask.key)
     return answers.changed(done)

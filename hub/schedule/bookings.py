@@ -33,7 +33,9 @@ from hub.schedule.reading import (
     person,
     read_written_page,
 )
+from hub.schedule.rescheduling import hand_over
 from hub.schedule.statements import run, value
+from hub.schedule.telling import both
 from hub.schedule.version import ANY, Expected, encode
 
 if TYPE_CHECKING:
@@ -139,22 +141,14 @@ async def change(
             wanted.update(row, **given)
             if not may_move(row["status"], wanted["status"]):
                 raise _illegal(row["status"], wanted["status"])
-            if wanted["student_id"] != row["student_id"] or (
-                wanted["instructor_id"] != row["instructor_id"]
-            ):
+            if both(wanted) != both(row):
                 await _check_people(write, wanted)
             after = await value(
                 write.conn, "booking_change", id=id, patch=orjson.dumps(given).decode()
             )
             if after is not None:
-                row = present("bookings", orjson.loads(after))
-                if row["status"] == "RESCHEDULING":
-                    await run(
-                        write.conn,
-                        "offer_brought_forward",
-                        id=id,
-                        before_departure=BEFORE_DEPARTURE,
-                    )
+                before, row = row, present("bookings", orjson.loads(after))
+                await _offer_follows(write, before, row)
         return Written(encode(row), write.transaction if after is not None else None)
 
     def slot() -> tuple[str, Shown]:
@@ -190,6 +184,16 @@ async def _check_people(write: Write, row: Shown) -> None:
     )
     if faults := _misfits(found, level=False):
         raise Invalid("Those two cannot fly together.", faults=faults)
+
+
+async def _offer_follows(write: Write, before: Shown, after: Shown) -> None:
+    """What a change of a flight is to the times that are on offer for it."""
+    if after["status"] == "RESCHEDULING":
+        await run(
+            write.conn, "offer_brought_forward", id=after["id"], before_departure=BEFORE_DEPARTURE
+        )
+        if both(after) != both(before):
+            await hand_over(write, after)
 
 
 def _misfits(found: Any, *, level: bool = True) -> list[Fault]:

@@ -13,9 +13,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -24,12 +23,12 @@ import structlog
 
 from hub.db.pool import reading, writing
 from hub.errors import HubError
-from hub.rules.deadline import REMINDER, Awaited, due_in, is_over, needs_reminder
+from hub.rules.deadline import REMINDER, Awaited, due_in, needs_reminder
 from hub.rules.event import Event
 from hub.rules.rows import moment, present
 from hub.rules.window import Day, begins
 from hub.schedule.reading import Shown
-from hub.schedule.rescheduling import Offer, escalate, offer_of, settle
+from hub.schedule.rescheduling import Offer, escalate, hand_over, offer_of, settle
 from hub.schedule.statements import run, value
 from hub.schedule.telling import reminder, tell
 
@@ -132,10 +131,10 @@ class Clock:
             did = await self._done(self._begin, pool, today)
             stuck = not did
         sleep = min(sleep, Day(1).begins(today, self._zone) - now)
-        for id, offer in _offers(look["offers"]).items():
-            if (wait := due_in(offer, now)) > timedelta(0):
+        for offer in orjson.loads(look["offers"]):
+            if (wait := _due_in(offer, now)) > timedelta(0):
                 sleep = min(sleep, wait)
-            elif await self._done(self._attend, pool, id):
+            elif await self._done(self._attend, pool, offer["booking_id"]):
                 did = True
             else:
                 stuck = True
@@ -169,11 +168,15 @@ class Clock:
                 return False
             flight = present("bookings", orjson.loads(text))
             offer = await offer_of(write, flight)
-            if flight["status"] != "RESCHEDULING" or offer.escalated:
+            if flight["status"] != "RESCHEDULING":
                 return False
-            if offer.is_complete:
+            if offer.handed_over:
+                await hand_over(write, flight)
+            elif offer.escalated:
+                return False
+            elif offer.is_complete:
                 await settle(write, flight, offer)
-            elif is_over([*offer.awaited.values()], offer.now):
+            elif offer.is_over:
                 await escalate(write, flight, "deadline")
             else:
                 return await _remind(write, flight, offer)
@@ -222,14 +225,12 @@ async def _remind(write: Write, flight: Shown, offer: Offer) -> bool:
     return True
 
 
-def _offers(text: str) -> dict[str, list[Awaited]]:
-    """What is awaited for each open offer, by booking; both people are, asked or not."""
-    found: defaultdict[str, list[Awaited]] = defaultdict(list)
-    for row in orjson.loads(text):
-        one = Awaited(moment(row["deadline"]), row["submitted"], row["reminded"])
-        found[row["booking_id"]].append(one)
-    for offer in found.values():
-        if len(offer) < 2:
-            # Who took the flight over since: to be asked by people, not reminded.
-            offer.append(Awaited(offer[0].deadline, submitted=False, reminded=True))
-    return dict(found)
+def _due_in(offer: dict[str, Any], now: datetime) -> timedelta:
+    """How long until there is something to do for an open offer, as ``clock_look`` tells of it."""
+    if offer["handed_over"]:
+        return timedelta(0)
+    people = [
+        Awaited(moment(one["deadline"]), one["submitted"], one["reminded"])
+        for one in offer["awaited"]
+    ]
+    return due_in(people, now)

@@ -117,7 +117,7 @@ async def replace(
             after_notification=AFTER_NOTIFICATION,
         )
         note = options_available(flight, len(given), asked["deadline"], past=asked["past"])
-        await tell(write, flight, note, both(flight))
+        await tell(write, flight, note, both(flight), at=asked["at"])
         if asked["past"]:
             await escalate(write, flight, "deadline")
         made = await run(write.conn, "options_of", id=id, person=seer(who))

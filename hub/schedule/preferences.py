@@ -21,7 +21,7 @@ from hub.schedule.fields import Id
 from hub.schedule.holding import NOBODY, Done, holding, seer
 from hub.schedule.once import Written
 from hub.schedule.reading import One, Shown
-from hub.schedule.rescheduling import escalate, offer_of, settle
+from hub.schedule.rescheduling import escalate, hand_over, offer_of, settle
 from hub.schedule.statements import run, value
 from hub.schedule.version import ANY, Expected, encode
 
@@ -109,11 +109,11 @@ async def submit(
                 code="not-rescheduling",
             )
         offer = await offer_of(write, flight)
-        # Who took the flight over since the options were made gets a place to rank now.
-        if who.id not in offer.awaited and not await value(
-            write.conn, "preference_opened", id=id, person=who.id
-        ):
+        if not offer.awaited:
             raise Conflict("No options are offered for this booking.", code="no-options")
+        if who.id not in offer.said:
+            # They took the flight over a moment ago, and the clock has not seen it yet.
+            await hand_over(write, flight)
         if expected is not ANY:
             found = await run(write.conn, "preference", id=id, person=who.id, whose=who.id)
             expected.check(present("preference_rankings", orjson.loads(found["row"])))

@@ -1,8 +1,9 @@
 """A new time for a flight: chosen between two rankings, or by hand, or handed to people.
 
 Everything here is done to a flight that is held (``holding``). Invariants: the old booking is given
-up, the new one made and both told in one transaction or not at all; for one offer of options people
-are called in at most once, and the booking stays RESCHEDULING until a time is found.
+up, the new one made and both told in one transaction or not at all; for one offer of options nobody
+is called in twice, and the booking stays RESCHEDULING until a time is found; who flies by now is
+asked, awaited and heard, and nobody else.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from hub.db.pool import Write
 from hub.db.queries import text
 from hub.errors import Conflict, Fault, Invalid
 from hub.rules.access import Principal
-from hub.rules.deadline import Awaited, is_complete
+from hub.rules.deadline import Awaited, is_complete, is_over
 from hub.rules.ranking import Option, Ranking, in_order
 from hub.rules.rows import moment, present, zulu
 from hub.schedule.drafts import Draft
@@ -27,7 +28,15 @@ from hub.schedule.holding import Done, holding, illegal
 from hub.schedule.once import Key, Written
 from hub.schedule.reading import Shown
 from hub.schedule.statements import run, value
-from hub.schedule.telling import Why, both, confirmation, escalation, tell
+from hub.schedule.telling import (
+    Note,
+    Why,
+    both,
+    confirmation,
+    escalation,
+    options_available,
+    tell,
+)
 from hub.schedule.version import encode
 
 if TYPE_CHECKING:
@@ -44,7 +53,7 @@ class Choice(Draft):
 class Offer:
     """The options of a held booking and what its two people said, read while both are held.
 
-    ``said`` and ``awaited`` are by ``users.id``; who has no ranking is not among them.
+    ``said`` is by ``users.id``, of those who have a ranking; ``awaited`` of both, once anybody has.
     """
 
     now: datetime
@@ -54,11 +63,18 @@ class Offer:
     said: dict[str, Ranking]
     awaited: dict[str, Awaited]
     escalated: bool
+    #: Whether a ranking is of somebody who flies no more, and one of the two has none.
+    handed_over: bool
 
     @property
     def is_complete(self) -> bool:
         """Whether both have submitted."""
-        return len(self.awaited) == 2 and is_complete([*self.awaited.values()])
+        return bool(self.awaited) and is_complete([*self.awaited.values()])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has come, and not both have submitted."""
+        return is_over([*self.awaited.values()], self.now)
 
     def best(self) -> list[Option]:
         """The options still to come that suit both, the best first."""
@@ -71,20 +87,43 @@ async def offer_of(write: Write, flight: Shown) -> Offer:
     rows = await write.conn.fetch(text("offer_rankings"), flight["id"])
     found = await run(write.conn, "offer_options", id=flight["id"])
     options = orjson.loads(found["options"])
+    theirs = {row["user_id"]: row for row in rows if row["theirs"]}
+    awaited = {
+        id: Awaited(moment(row["deadline"]), row["submitted"], row["reminded"])
+        for id, row in theirs.items()
+    }
+    if rows:
+        # Who was never asked is awaited as long as the offer lasts, and has nothing to be reminded of.
+        last = min(moment(row["deadline"]) for row in rows)
+        for id in both(flight):
+            awaited.setdefault(id, Awaited(last, submitted=False, reminded=True))
     return Offer(
         now=moment(found["now"]),
         options=[Option(one["id"], moment(one["at"]), one["score"]) for one in options],
         past=frozenset(one["id"] for one in options if not one["to_come"]),
         said={
-            row["user_id"]: Ranking(tuple(row["choices"]), frozenset(row["unavailable"]))
-            for row in rows
+            id: Ranking(tuple(row["choices"]), frozenset(row["unavailable"]))
+            for id, row in theirs.items()
         },
-        awaited={
-            row["user_id"]: Awaited(moment(row["deadline"]), row["submitted"], row["reminded"])
-            for row in rows
-        },
+        awaited=awaited,
         escalated=any(row["escalated"] for row in rows),
+        handed_over=len(theirs) < len(rows) and len(theirs) < 2,
     )
+
+
+async def hand_over(write: Write, flight: Shown) -> None:
+    """Ask whoever took a held flight over since its options were made, until the deadline as it is.
+
+    What the one said who flies no more goes. Where nothing was offered, nobody is asked; where people
+    were called in, who comes now is told that, too.
+    """
+    found = await run(write.conn, "offer_handed_over", id=flight["id"])
+    if not found["people"]:
+        return
+    note = options_available(flight, found["options"], found["deadline"], past=found["past"])
+    await tell(write, flight, note, found["people"])
+    if found["escalated"]:
+        await _call_in(write, flight, escalation(flight, "handed-over"), found["people"])
 
 
 async def settle(write: Write, flight: Shown, offer: Offer) -> None:
@@ -95,11 +134,17 @@ async def settle(write: Write, flight: Shown, offer: Offer) -> None:
 
 
 async def escalate(write: Write, flight: Shown, why: Why) -> None:
-    """Call in both and every admin, unless that was done for this offer, by whatever program."""
+    """Call in both and every admin, once for this offer, but for whom another program has told."""
     if not await value(write.conn, "offer_escalated", id=flight["id"]):
         return
-    if not await value(write.conn, "offer_told", id=flight["id"], type="ESCALATION"):
-        await tell(write, flight, escalation(flight, why), both(flight), admins=True)
+    await _call_in(write, flight, escalation(flight, why), both(flight), admins=True)
+
+
+async def _call_in(
+    write: Write, flight: Shown, note: Note, people: list[str], *, admins: bool = False
+) -> None:
+    told = await value(write.conn, "offer_told", id=flight["id"], type="ESCALATION")
+    await tell(write, flight, note, people, admins=admins, told=told)
 
 
 async def choose(

@@ -6,8 +6,9 @@ person and nothing that one of the two said about the options, since the other r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Literal
 
 from hub.db.pool import Write
@@ -17,13 +18,14 @@ from hub.schedule.reading import Shown
 from hub.schedule.statements import run
 
 #: Why people have to settle it.
-Why = Literal["deadline", "none-work", "no-common-option", "no-slot"]
+Why = Literal["deadline", "none-work", "no-common-option", "no-slot", "handed-over"]
 
 _WHY: dict[Why, str] = {
     "deadline": "The deadline for {departs} has passed without a choice from both.",
     "none-work": "None of the new times for {departs} suits both.",
     "no-common-option": "None of the new times for {departs} suits both.",
     "no-slot": "None of the new times for {departs} that suit both is still free.",
+    "handed-over": "The flight of {departs} became yours when no new time had been found for it.",
 }
 
 
@@ -102,16 +104,28 @@ def both(flight: Shown) -> list[str]:
 
 
 async def tell(
-    write: Write, about: Shown, note: Note, people: list[str], *, admins: bool = False
+    write: Write,
+    about: Shown,
+    note: Note,
+    people: list[str],
+    *,
+    admins: bool = False,
+    told: Collection[str] = (),
+    at: datetime | None = None,
 ) -> None:
-    """Notify these people, and every admin if ``admins``, each once, of the booking ``about``."""
+    """Notify these people, and every admin if ``admins``, each once, of the booking ``about``.
+
+    Not those who were ``told`` already. It is dated ``at``; now, if that is None.
+    """
     await run(
         write.conn,
         "tell",
         booking_id=about["id"],
         people=people,
         admins=admins,
+        told=list(told),
         type=note.type,
         title=note.title,
         message=note.message,
+        at=at,
     )

@@ -6,24 +6,36 @@ SELECT pg_try_advisory_xact_lock(7527030299283516527);
 -- What time it is; every open offer of new times for which there may be something to do until :ahead
 -- from now, with what is awaited of each of the booking's two; when the next flight is over, of those
 -- that depart until then. An offer may be due since a deadline is near (they are found by deadline, and
--- most offers are hours from theirs) or has come, or since both have submitted.
+-- most offers are hours from theirs) or has come, since both have submitted, or since the flight changed
+-- hands: a ranking is of one who flies no more, and one of the two has none. Whoever has none, for
+-- whatever reason, is awaited as long as the offer lasts, and is not to be reminded.
 SELECT to_jsonb(statement_timestamp()) #>> '{}' AS now,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'booking_id', b.id, 'deadline', p.deadline,
-                   'submitted', p.submitted_at IS NOT NULL, 'reminded', p.reminded_at IS NOT NULL)), '[]')::text
+                   'booking_id', b.id, 'handed_over', o.handed_over,
+                   'awaited', ARRAY(
+                       SELECT jsonb_build_object(
+                                  'deadline', coalesce(p.deadline, o.deadline),
+                                  'submitted', p.submitted_at IS NOT NULL,
+                                  'reminded', p.id IS NULL OR p.reminded_at IS NOT NULL)
+                         FROM (VALUES (b.student_id), (b.instructor_id)) AS who (id)
+                         LEFT JOIN preference_rankings AS p ON p.booking_id = b.id AND p.user_id = who.id))), '[]')::text
           FROM bookings AS b
          CROSS JOIN LATERAL (
-               SELECT bool_or(n.escalated_at IS NOT NULL) AS escalated,
+               SELECT min(n.deadline) AS deadline,
+                      bool_or(n.escalated_at IS NOT NULL) AS escalated,
                       bool_or(n.deadline <= statement_timestamp()) AS late,
-                      bool_and(n.submitted_at IS NOT NULL)
-                          FILTER (WHERE n.user_id IN (b.student_id, b.instructor_id)) AS complete
+                      count(*) FILTER (WHERE n.submitted_at IS NOT NULL
+                                         AND n.user_id IN (b.student_id, b.instructor_id)) = 2 AS complete,
+                      bool_or(n.user_id NOT IN (b.student_id, b.instructor_id))
+                          AND count(*) FILTER (WHERE n.user_id IN (b.student_id, b.instructor_id)) < 2 AS handed_over
                  FROM preference_rankings AS n WHERE n.booking_id = b.id) AS o
-          JOIN preference_rankings AS p ON p.booking_id = b.id AND p.user_id IN (b.student_id, b.instructor_id)
-         WHERE b.status = 'RESCHEDULING' AND NOT o.escalated
-           AND (o.late OR o.complete
-                OR b.id IN (SELECT n.booking_id FROM preference_rankings AS n
-                             WHERE n.deadline > statement_timestamp()
-                               AND n.deadline <= statement_timestamp() + :ahead::interval + :reminder::interval))) AS offers,
+         WHERE b.status = 'RESCHEDULING'
+           AND (o.handed_over
+                OR NOT o.escalated
+                   AND (o.late OR o.complete
+                        OR b.id IN (SELECT n.booking_id FROM preference_rankings AS n
+                                     WHERE n.deadline > statement_timestamp()
+                                       AND n.deadline <= statement_timestamp() + :ahead::interval + :reminder::interval)))) AS offers,
        (SELECT to_jsonb(min(scheduled_datetime + duration_minutes * interval '1 minute')) #>> '{}'
           FROM bookings
          WHERE status = 'CONFIRMED' AND scheduled_datetime < statement_timestamp() + :ahead::interval) AS lands;

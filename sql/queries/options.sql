@@ -48,14 +48,18 @@ SELECT :id::uuid, o.at, o.forecast::jsonb, o.score
   FROM unnest(:times::timestamptz[], :forecasts::text[], :scores::float8[]) AS o (at, forecast, score);
 
 -- name: options_ask(id, before_departure, after_notification)^
--- A ranking to come from each of the two, and by when: now() is also when the notification of this
--- transaction is dated.
+-- A ranking to come from each of the two, and by when: as of this statement, since the flight is held by
+-- now, and what was told of the options of before was told earlier than that. The notification is to be
+-- dated the same.
 WITH asked AS (
-    INSERT INTO preference_rankings (booking_id, user_id, deadline)
-    SELECT b.id, p.id, least(b.scheduled_datetime - :before_departure::interval, now() + :after_notification::interval)
+    INSERT INTO preference_rankings (booking_id, user_id, created_at, deadline)
+    SELECT b.id, p.id, statement_timestamp(),
+           least(b.scheduled_datetime - :before_departure::interval, statement_timestamp() + :after_notification::interval)
       FROM bookings AS b
      CROSS JOIN LATERAL (VALUES (b.student_id), (b.instructor_id)) AS p (id)
      WHERE b.id = :id::uuid
     RETURNING deadline
 )
-SELECT to_jsonb(min(deadline)) #>> '{}' AS deadline, min(deadline) <= statement_timestamp() AS past FROM asked;
+SELECT to_jsonb(min(deadline)) #>> '{}' AS deadline, min(deadline) <= statement_timestamp() AS past,
+       statement_timestamp() AS at
+  FROM asked;

@@ -16,14 +16,6 @@ SELECT pg_current_snapshot()::text AS snapshot, found.visible, found.row
         WHERE b.id = :id::uuid
           AND (:person::uuid IS NULL OR :person IN (b.student_id, b.instructor_id))) AS found ON true;
 
--- name: preference_opened(id, person)$
--- A place to rank for one who took the flight over since the options were made; those who have one
--- keep it.
-INSERT INTO preference_rankings (booking_id, user_id, deadline)
-SELECT booking_id, :person::uuid, min(deadline) FROM preference_rankings WHERE booking_id = :id::uuid GROUP BY booking_id
-    ON CONFLICT ON CONSTRAINT preference_rankings_unique DO NOTHING
-RETURNING id::text;
-
 -- name: preference_submit(id, person, option1_id, option2_id, option3_id, unavailable_option_ids, none_work)$
 -- The deadline is judged here and nowhere else, by the moment that is written as the submission's.
 UPDATE preference_rankings AS p
