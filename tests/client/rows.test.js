@@ -218,6 +218,19 @@ test("a refused watch says so; a temporary refusal is asked again", async () => 
   assert.deepEqual(told, [["forbidden", "devices"], ["unavailable", "bookings"]]);
 });
 
+test("a watch of what was refused before says so at once, and its iteration ends with it", async () => {
+  const first = hub.watch("devices");
+  on.socket.tell({ type: "error", id: "1", code: "forbidden", message: "not yours to watch", temporary: false });
+  for (const watch of [first, hub.watch("devices")]) {
+    const reader = watch[Symbol.asyncIterator]();
+    const ends = reader.next();
+    assert.ok((await isDone(watch.ready)) && (await isDone(ends)), "it hangs");
+    await assert.rejects(watch.ready, { code: "forbidden", message: "not yours to watch" });
+    await assert.rejects(ends, { code: "forbidden" });
+    assert.deepEqual(await reader.next(), { value: undefined, done: true });
+  }
+});
+
 test("a watch is iterated: whatever came while nobody read, then as it comes, then the end", async () => {
   const flights = await live();
   const reader = flights[Symbol.asyncIterator]();

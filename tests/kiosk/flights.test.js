@@ -47,6 +47,17 @@ test("nothing: one page, empty", () => {
   assert.deepEqual(paged(arranged([], NOW), 10), [[]]);
 });
 
+test("what fits on one page is on one page, whoever must act", () => {
+  const at = (count, status) => Array.from({ length: count }, (_, n) => flight(`${status} ${n}`, 10 + n, status));
+  const count = (rows, capacity) => paged(arranged(rows, NOW), capacity).map((page) => page.length);
+  assert.deepEqual(count(at(10, "AT_RISK"), 11), [10]);
+  assert.deepEqual(count([...at(10, "AT_RISK"), ...at(1, "CONFIRMED")], 11), [11]);
+  assert.deepEqual(count([...at(7, "RESCHEDULING"), flight("out", -20), flight("over", -120)], 11), [10]);
+  // Where it does not, they have what those ahead do not need, and what is over waits.
+  assert.deepEqual(count([...at(10, "AT_RISK"), ...at(3, "CONFIRMED")], 11), [11, 11]);
+  assert.deepEqual(count([...at(10, "AT_RISK"), flight("out", -20), flight("over", -120)], 11), [10]);
+});
+
 test("every page fits, and each flight that is ahead is on exactly one, those who must act on enough", () => {
   for (let trial = 0; trial < 2000; trial += 1) {
     const dice = (most) => Math.floor(Math.random() * most);
@@ -63,6 +74,8 @@ test("every page fits, and each flight that is ahead is on exactly one, those wh
       assert.ok(page.at(-1)?.over === undefined, "a heading with nothing below it");
       for (const key of keys(page)) shown.set(key, (shown.get(key) ?? 0) + 1);
     }
+    const sum = found.attention.length + found.ahead.length + (found.over.length ? 1 + found.over.length : 0);
+    if (sum <= capacity) assert.equal(pages.length, 1);
     for (const { row } of found.attention) assert.ok(shown.get(row.id) >= 1);
     for (const { row } of found.ahead) assert.ok(shown.get(row.id) >= 1);
     // Where those who must act have room, they are on every page.

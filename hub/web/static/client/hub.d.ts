@@ -203,7 +203,7 @@ export interface Watch<R> extends AsyncIterable<Change<R>> {
   readonly filter: Readonly<Record<string, unknown>>;
   /** Rows by key (their `id`), as of `cursor`. Always the same Map; read it, do not write it. */
   readonly rows: ReadonlyMap<string, R>;
-  /** Settles once: with the first whole and live picture, or with the refusal. */
+  /** Settles once: with the first whole and live picture, or with the refusal, which may be older than the watch. */
   readonly ready: Promise<void>;
   readonly status: Status;
   /** What the rows are as of (`EPOCH.SNAPSHOT`, opaque); null before the first picture. */
@@ -212,7 +212,7 @@ export interface Watch<R> extends AsyncIterable<Change<R>> {
   onchange: ((change: Change<R>) => void) | null;
   on(event: "change", fn: (change: Change<R>) => void): () => void;
   on(event: "status", fn: (status: Status) => void): () => void;
-  /** Changes from the moment of the call; ends with `close()`, throws when the watch fails. */
+  /** Changes from the moment of the call; ends with `close()`, throws when the watch fails or has failed. */
   [Symbol.asyncIterator](): AsyncIterator<Change<R>, undefined>;
   close(): void;
 }

@@ -24,6 +24,15 @@ export class Watch {
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.ready.catch(() => {}); // whoever does not ask need not know
     if (collection.following) this.#settle.resolve();
+    const error = this.#refusal;
+    if (error) this.#settle.reject(error);
+  }
+
+  /** Why the collection has failed, if it has; it may have before there was this watch. */
+  get #refusal() {
+    const { error } = this.#collection;
+    if (!error || error.temporary) return null;
+    return Object.assign(new Error(error.message), { code: error.code });
   }
 
   get topic() {
@@ -70,8 +79,7 @@ export class Watch {
     if (this.#closed) return;
     if (this.#collection.following) this.#settle.resolve();
     if (status === "failed") {
-      const { code, message } = this.#collection.error;
-      const error = Object.assign(new Error(message), { code });
+      const error = this.#refusal;
       this.#settle.reject(error);
       for (const one of this.#iterators) one.end(error);
     }
@@ -80,7 +88,9 @@ export class Watch {
 
   [Symbol.asyncIterator]() {
     const iterator = new Changes(() => this.#iterators.delete(iterator));
+    const error = this.#refusal;
     if (this.#closed) iterator.end();
+    else if (error) iterator.end(error);
     else this.#iterators.add(iterator);
     return iterator;
   }

@@ -43,7 +43,8 @@ export function arranged(rows, now) {
 /** The pages of a board with room for `capacity` rows; each is its slots, {over: count} a heading. */
 export function paged({ attention, ahead, over }, capacity) {
   const room = Math.max(2, capacity);
-  const pinned = Math.min(attention.length, Math.floor(room / 2));
+  // Half of a page is theirs, and what the flights ahead leave: what is over takes no room from them.
+  const pinned = Math.min(attention.length, Math.max(Math.floor(room / 2), room - ahead.length));
   const each = room - pinned;
   const rest = cut(ahead, each);
   if (over.length) {
@@ -63,7 +64,7 @@ export function paged({ attention, ahead, over }, capacity) {
       page.push(slot);
     }
   }
-  const tops = cut(attention, pinned);
+  const tops = full(attention, pinned);
   const count = Math.max(tops.length, rest.length, 1);
   const pages = [];
   for (let at = 0; at < count; at += 1) {
@@ -71,6 +72,11 @@ export function paged({ attention, ahead, over }, capacity) {
     pages.push([...top, ...(rest.length ? rest[at % rest.length] : [])]);
   }
   return pages;
+}
+
+/** As `cut`, but the last is as long as the others: it begins with what the one before it ended with. */
+function full(slots, size) {
+  return cut(slots, size).map((piece, at) => (at ? slots.slice(Math.min(at * size, slots.length - size)).slice(0, size) : piece));
 }
 
 function cut(slots, size) {
