@@ -274,7 +274,8 @@ test("visible is PostgreSQL's", () => {
 /** Whether a promise is settled by now. */
 async function isDone(promise) {
   let done = false;
-  promise.then(() => (done = true));
+  const settled = () => (done = true);
+  promise.then(settled, settled);
   await turn();
   return done;
 }
