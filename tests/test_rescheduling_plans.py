@@ -83,6 +83,10 @@ async def test_documented_indexes_serve(years: Connection) -> None:
     submit = {"option1_id": None, "option2_id": None, "option3_id": None,
               "unavailable_option_ids": None, "none_work": False}  # fmt: skip
     assert await plan(years, "preference_submit", id=id, person=who, **submit) <= rankings
+    assert await plan(years, "booking_successors", id=id) == {"idx_bookings_original"}
+    for query in ("user_flights_held", "user_successors"):
+        used = await plan(years, query, id=who)
+        assert not any(name.startswith("Seq Scan") for name in used), used
     told = await plan(years, "offer_told", id=id, type="ESCALATION")
     assert told <= rankings | {"idx_notifications_booking"}
     assert "idx_notifications_booking" in told

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offers import waiting
 from pydantic import ValidationError
 from resthouse import ID, Rest, Said, opened
 
@@ -533,3 +534,37 @@ async def test_a_cursor_is_the_snapshot_of_what_was_computed(door: Rest) -> None
     assert (await door.ask("sam", "GET", path, headers=known)).status == 304
     changed = await door.ask("sam", "GET", f"{path}&subtract=bookings", headers=known)
     assert changed.status == 200
+
+
+@pytest.mark.parametrize(("method", "expected"), [("POST", 422), ("PATCH", 409), ("DELETE", 204)])
+async def test_whoever_loses_a_deadlock_is_tried_again(
+    door: Rest, method: str, expected: int
+) -> None:
+    """The hub holds one row and waits for another; who holds that wants the first."""
+    row = await said(door, PATTERNS, pattern())
+    one = f"{PATTERNS}/{row['id']}"
+    add_tuesday = (
+        "INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)"
+        " VALUES ($1, 2, '08:00', '12:00')",
+        ID["sam"],
+    )
+    use_key = (
+        "INSERT INTO idempotency_keys (principal, key, fingerprint) VALUES ($1, 'k', 'f')",
+        f"user:{ID['sam']}",
+    )
+    hold_sam = ("SELECT FROM users WHERE id = $1 FOR UPDATE", ID["sam"])
+    change_it = ("UPDATE availability_patterns SET is_active = false WHERE id = $1", row["id"])
+    path, body, theirs, ours = {
+        "POST": (PATTERNS, pattern(day_of_week=2), add_tuesday, use_key),
+        "PATCH": (one, {"day_of_week": 2}, add_tuesday, change_it),
+        "DELETE": (one, None, hold_sam, change_it),
+    }[method]
+    key = {"Idempotency-Key": "k"} if method == "POST" else {}
+    async with door.conn.transaction():
+        await door.conn.execute("SET LOCAL deadlock_timeout = '1min'")
+        await door.conn.execute(*theirs)
+        asked = asyncio.create_task(door.ask("sam", method, path, body, headers=key))
+        await waiting(door, 1)
+        await door.conn.execute(*ours)
+    answer = await asked
+    assert answer.status == expected, answer.body

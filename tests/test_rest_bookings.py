@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from offers import offer
 from resthouse import ID, Rest, at, draft, opened
+from running import Client
 
 from hub.model import Booking
 from hub.rules.cursor import parse_cursor
@@ -284,6 +286,109 @@ async def test_whoever_loses_a_deadlock_is_tried_again(door: Rest) -> None:
             "UPDATE bookings SET duration_minutes = 61 WHERE id = $1", booking["id"]
         )
     assert (await moving).code == "overlap"
+
+
+async def test_a_delete_that_loses_a_deadlock_is_tried_again(door: Rest) -> None:
+    """The hub holds the booking and waits for what hangs on it; who holds that wants the booking."""
+    booking = await door.booking()
+    await door.conn.execute(
+        "INSERT INTO notifications (user_id, booking_id, type, title, message)"
+        " VALUES ($1, $2, 'WEATHER_ALERT', 't', 'm')",
+        ID["sam"],
+        booking["id"],
+    )
+    async with door.conn.transaction():
+        await door.conn.execute("SET LOCAL deadlock_timeout = '1min'")
+        await door.conn.execute("UPDATE notifications SET read = true")
+        gone = asyncio.create_task(door.ask("admin", "DELETE", f"{PATH}/{booking['id']}"))
+        await _waiting(door, 1)
+        await door.conn.execute("UPDATE bookings SET duration_minutes = 61")
+    assert (await gone).status == 204
+
+
+async def test_what_a_booking_became_is_not_deleted_with_it(door: Rest) -> None:
+    """The database would: its keys cascade."""
+    old = await door.booking()
+    option, *_ = await offer(door, old)
+    made = await door.ask("admin", "POST", f"{PATH}/{old['id']}/reschedule", {"option_id": option})
+    new = made.json
+    for status in ("CONFIRMED", "AT_RISK", "CANCELLED"):
+        await door.conn.execute("UPDATE bookings SET status = $2 WHERE id = $1", new["id"], status)
+        said = await door.ask("admin", "DELETE", f"{PATH}/{old['id']}")
+        assert (said.status, said.code) == (409, "has-successor")
+        [fault] = said.json["errors"]
+        assert fault["detail"] == (
+            f"was rescheduled to {new['id']}, which departs {at(9, day=1)} and is {status}"
+        )
+        assert await door.conn.fetchval("SELECT count(*) FROM bookings") == 2
+    assert (await door.ask("ina", "DELETE", f"{PATH}/{old['id']}")).code == "forbidden"
+    for one in (new, old):
+        assert (await door.ask("admin", "DELETE", f"{PATH}/{one['id']}")).status == 204
+
+
+async def test_a_delete_waits_for_what_the_booking_is_about_to_become(door: Rest) -> None:
+    old = await door.booking()
+    async with door.conn.transaction():
+        await door.conn.execute(
+            "INSERT INTO bookings (SELECT n.* FROM bookings AS b, jsonb_populate_record(b, $1::jsonb) AS n)",
+            orjson.dumps(
+                {"id": ID["sid"], "original_booking_id": old["id"], "scheduled_datetime": at(30)}
+            ).decode(),
+        )
+        gone = asyncio.create_task(door.ask("admin", "DELETE", f"{PATH}/{old['id']}"))
+        await _waiting(door, 1)
+    assert (await gone).code == "has-successor"
+
+
+async def test_what_goes_with_a_booking_is_told_and_kept_in_the_audit(
+    door: Rest, connect: Callable[..., Awaitable[Client]]
+) -> None:
+    """Its options, rankings, notifications; and by SQL, which no rule here holds back, its successor."""
+    flight = await door.booking()
+    await offer(door, flight, 9, 12)
+    successor = await door.booking(
+        original_booking_id=flight["id"], scheduled_datetime=at(30), aircraft_id="N2"
+    )
+    screens = [await connect(door.hub, door.tokens[who]) for who in ("sam", "ina")]
+    for screen in screens:
+        for topic in ("bookings", "notifications", "reschedule"):
+            await screen.watch(topic, topic)
+    await door.conn.execute("DELETE FROM bookings WHERE id = $1", flight["id"])
+    went = await xid(door)
+    rows = await door.conn.fetch(
+        "SELECT entity, count(*) FROM events WHERE xid = $1::text::xid8 AND op = 'D' GROUP BY 1",
+        went,
+    )
+    assert {row["entity"]: row["count"] for row in rows} == {
+        "bookings": 2,
+        "reschedule_options": 2,
+        "preference_rankings": 2,
+        "notifications": 2,
+        "reschedulings": 1,
+    }
+    rows = await door.conn.fetch(
+        "SELECT entity_type, count(*) FROM audit_log WHERE action = 'delete' GROUP BY 1"
+    )
+    assert {row["entity_type"]: row["count"] for row in rows} == {
+        "booking": 2,
+        "reschedule_option": 2,
+        "preference_ranking": 2,
+    }
+    kept = await door.conn.fetchval(
+        "SELECT metadata -> 'row' ->> 'original_booking_id' FROM audit_log"
+        " WHERE action = 'delete' AND entity_id = $1",
+        successor["id"],
+    )
+    assert kept == flight["id"]
+    for screen in screens:
+        for _ in range(3):
+            change = await screen.until("change")
+            screen.follow(change)
+            [transaction] = change["transactions"]
+            assert transaction["tx"] == went
+            assert {item["op"] for item in transaction["items"]} == {"remove"}
+        assert screen.rows == {"bookings": {}, "notifications": {}, "reschedule": {}}
+        assert await screen.silent()
 
 
 async def test_with_a_key_it_is_made_once(door: Rest) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from offers import waiting
 from resthouse import DAY, ID, Rest, opened
 from running import Client
 
@@ -161,6 +162,20 @@ async def test_telling_somebody(door: Rest, connect: Callable[..., Awaitable[Cli
     ):
         refused = await door.ask("robot", "POST", PATH, note | wrong)
         assert (refused.status, refused.where) == (422, where), wrong
+
+
+async def test_whoever_loses_a_deadlock_is_tried_again(door: Rest) -> None:
+    """The hub has marked the first and waits for the second; who holds that wants the first."""
+    first, second = [await notify(door, "sam", n) for n in range(2)]
+    touch = "UPDATE notifications SET title = 'x' WHERE id = $1"
+    async with door.conn.transaction():
+        await door.conn.execute("SET LOCAL deadlock_timeout = '1min'")
+        await door.conn.execute(touch, second)
+        marked = asyncio.create_task(door.ask("sam", "POST", f"{PATH}/read-all"))
+        await waiting(door, 1)
+        await door.conn.execute(touch, first)
+    assert (await marked).status == 200
+    assert await door.conn.fetchval("SELECT bool_and(read) FROM notifications")
 
 
 async def test_me(door: Rest) -> None:

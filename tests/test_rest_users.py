@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offers import offer, waiting
 from resthouse import ID, PEOPLE, Rest, Said, at, opened
 from running import Client
 
@@ -129,6 +130,66 @@ async def test_whoever_has_acted_stays(door: Rest) -> None:
         ID["sam"],
     )
     assert tuple(last) == ("user", "delete", ID["admin"])
+
+
+async def test_a_flight_that_became_others_stays(door: Rest) -> None:
+    """Sam's flight got a new time and then other people: it is theirs, and does not go with him."""
+    flight = await door.booking()
+    option, *_ = await offer(door, flight)
+    path = f"/api/v1/bookings/{flight['id']}/reschedule"
+    new = (await door.ask("admin", "POST", path, {"option_id": option})).json["id"]
+    people = {"student_id": ID["sue"], "instructor_id": ID["ivo"]}
+    assert (await door.ask("admin", "PATCH", f"/api/v1/bookings/{new}", people)).status == 200
+    for who in ("sam", "ina"):
+        said = await door.ask("admin", "DELETE", f"{PATH}/{ID[who]}")
+        assert (said.status, said.code) == (409, "has-successor")
+        assert [new in fault["detail"] for fault in said.json["errors"]] == [True]
+    assert (await door.ask("admin", "GET", f"/api/v1/bookings/{new}")).status == 200
+    # Sue's own goes with her, and then there is nothing in Sam's way.
+    assert (await door.ask("admin", "DELETE", f"{PATH}/{ID['sue']}")).status == 204
+    assert (await door.ask("admin", "DELETE", f"{PATH}/{ID['sam']}")).status == 204
+    assert await door.conn.fetchval("SELECT count(*) FROM bookings") == 0
+
+
+async def test_a_flight_that_is_becoming_others_stays(door: Rest) -> None:
+    """Somebody hands it over at this moment; the deletion waits for how that ends."""
+    flight = await door.booking()
+    option, *_ = await offer(door, flight)
+    path = f"/api/v1/bookings/{flight['id']}/reschedule"
+    new = (await door.ask("admin", "POST", path, {"option_id": option})).json["id"]
+    async with door.conn.transaction():
+        await door.conn.execute("UPDATE bookings SET student_id = $2 WHERE id = $1", new, ID["sue"])
+        gone = asyncio.create_task(door.ask("admin", "DELETE", f"{PATH}/{ID['sam']}"))
+        await waiting(door, 1)
+    assert (await gone).code == "has-successor"
+
+
+@pytest.mark.parametrize(("method", "expected"), [("POST", 409), ("PATCH", 409), ("DELETE", 204)])
+async def test_whoever_loses_a_deadlock_is_tried_again(
+    door: Rest, method: str, expected: int
+) -> None:
+    """The hub holds one row and waits for another; who holds that wants the first."""
+    flight = await door.booking()
+    sam = f"{PATH}/{ID['sam']}"
+    add_one = (
+        "INSERT INTO users (cognito_user_id, email, first_name, last_name, role)"
+        " VALUES ($1, $2, 'A', 'B', 'STUDENT')"
+    )
+    change_sam = ("UPDATE users SET last_name = last_name || 'x' WHERE id = $1", ID["sam"])
+    change_flight = ("UPDATE bookings SET duration_minutes = 61 WHERE id = $1", flight["id"])
+    path, body, theirs, ours = {
+        "POST": (PATH, NEW, (add_one, "sub-x", NEW["email"]), (add_one, "sub-nora", "y@x.com")),
+        "PATCH": (sam, {"email": "x@x.com"}, (add_one, "sub-x", "x@x.com"), change_sam),
+        "DELETE": (sam, None, change_flight, change_sam),
+    }[method]
+    async with door.conn.transaction():
+        await door.conn.execute("SET LOCAL deadlock_timeout = '1min'")
+        await door.conn.execute(*theirs)
+        asked = asyncio.create_task(door.ask("admin", method, path, body))
+        await waiting(door, 1)
+        await door.conn.execute(*ours)
+    said = await asked
+    assert said.status == expected, said.body
 
 
 async def test_nobody_saws_off_their_own_branch(door: Rest) -> None:

@@ -140,9 +140,14 @@ async def change_booking(ask: Ask[Nothing, BookingPatch]) -> Answer:
     Nothing,
     answers={204: None},
     who=ANYBODY,
+    refusals=frozenset({409}),
     conditional=True,
 )
 async def delete_booking(ask: Ask[Nothing, Nothing]) -> Answer:
-    """Delete a booking and all that hangs on it: an admin only. To cancel, PATCH its status."""
+    """Delete a booking and all that hangs on it: an admin only. To cancel, PATCH its status.
+
+    409 ``has-successor`` while what it was rescheduled to is there, whatever its status, and
+    ``errors`` names it: that goes first, or stays.
+    """
     transaction = await bookings.delete(ask.house.pool, ask.who, ask.id, ask.expected)
     return Answer(status=204, transaction=transaction)

@@ -149,7 +149,8 @@ async def delete_user(ask: Ask[Nothing, Nothing]) -> Answer:
     """Delete a user who never acted, with their bookings and all that hangs on them.
 
     409 ``has-acted`` for whoever has changed anything: the audit log names them, and it cannot be
-    changed. Nobody deletes themselves, and no integration an admin.
+    changed. 409 ``has-successor`` where one of their bookings was rescheduled to a flight that is
+    others' by now, and would go with it. Nobody deletes themselves, and no integration an admin.
     """
     transaction = await users.delete(ask.house.pool, ask.who, ask.id, ask.expected)
     return Answer(status=204, transaction=transaction)

@@ -18,6 +18,7 @@ from hub.errors import Conflict, Fault, Forbidden, Invalid, NotFound
 from hub.rules.access import Principal
 from hub.rules.rows import present
 from hub.schedule import once
+from hub.schedule.anew import begun_anew
 from hub.schedule.availability_drafts import (
     OverrideDraft,
     OverridePatch,
@@ -88,6 +89,7 @@ async def one(pool: Pool, who: Principal, kind: Kind, id: str) -> One:
     return await read_one(pool, kind.query, kind.entity, id=id, person=_own(who))
 
 
+@begun_anew
 async def create(
     pool: Pool, who: Principal, kind: Kind, draft: PatternDraft | OverrideDraft, key: Key | None
 ) -> Written:
@@ -104,6 +106,7 @@ async def create(
     return Written(shown, write.transaction)
 
 
+@begun_anew
 async def change(
     pool: Pool,
     who: Principal,
@@ -131,6 +134,7 @@ async def change(
     return Written(encode(row), write.transaction if after is not None else None)
 
 
+@begun_anew
 async def delete(
     pool: Pool, who: Principal, kind: Kind, id: str, expected: Expected = ANY
 ) -> str | None:

@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from hub.db.pool import Write, reading, writing
-from hub.errors import Conflict, Fault, HubError, Invalid, NotFound, Unavailable
+from hub.errors import Conflict, Fault, HubError, Invalid, NotFound
 from hub.rules.access import Principal
 from hub.rules.deadline import BEFORE_DEPARTURE
 from hub.rules.filters import BookingFilter
 from hub.rules.rows import present, zulu
 from hub.rules.status import MOVES, may_move
-from hub.schedule import once, rights
+from hub.schedule import once, rights, successors
+from hub.schedule.anew import begun_anew
 from hub.schedule.drafts import BookingDraft, BookingPatch
 from hub.schedule.once import Key, Written
 from hub.schedule.reading import (
@@ -41,10 +42,6 @@ from hub.schedule.version import ANY, Expected, encode
 if TYPE_CHECKING:
     from hub.db.pool import Pool
 
-_T = TypeVar("_T")
-#: How often a write that PostgreSQL broke off as a deadlock's loser is begun anew. Two bookings
-#: that race for one slot end so: the second look finds the winner's row and is an overlap.
-_TRIES = 3
 _NOBODY = "No such booking, or none of yours."
 
 
@@ -110,6 +107,7 @@ async def create(pool: Pool, who: Principal, draft: BookingDraft, key: Key | Non
             raise Invalid("Those two cannot fly together.", faults=_misfits(found))
         return encode(present("bookings", orjson.loads(found["row"])))
 
+    @begun_anew
     async def attempt_once() -> Written:
         async with writing(pool, who.id) as write:
             if key is not None and (before := await once.earlier(write, key)) is not None:
@@ -133,6 +131,7 @@ async def change(
     mine = person(audience_of(who, "bookings"))
     wanted: Shown = {}
 
+    @begun_anew
     async def attempt() -> Written:
         async with writing(pool, who.id) as write:
             row = await _locked(write, id, mine)
@@ -158,12 +157,17 @@ async def change(
     return await _settled(pool, attempt, slot)
 
 
+@begun_anew
 async def delete(pool: Pool, who: Principal, id: str, expected: Expected = ANY) -> str | None:
-    """Delete a booking and what hangs on it; the transaction. Raises as ``change``."""
+    """Delete a booking and what hangs on it; the transaction. Raises as ``change``.
+
+    What it was rescheduled to is no such thing: while that is there, Conflict.
+    """
     async with writing(pool, who.id) as write:
         row = await _locked(write, id, person(audience_of(who, "bookings")))
         rights.may_delete_booking(who)
         expected.check(row)
+        await successors.refuse_of_booking(write, id)
         await value(write.conn, "booking_delete", id=id)
     return write.transaction
 
@@ -222,20 +226,15 @@ async def _settled(
     slot: Callable[[], tuple[str | None, Shown]],
 ) -> Written:
     """Carry a write through; an overlap is told with the times that are taken."""
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            return await attempt()
-        except Unavailable as error:
-            if error.code != "contended" or not tries_left:
-                raise
-        except Conflict as error:
-            if error.code != "overlap":
-                raise
-            id, wanted = slot()
-            raise Conflict(
-                error.detail, code=error.code, faults=await _taken(pool, id, wanted)
-            ) from None
-    raise AssertionError("unreachable")
+    try:
+        return await attempt()
+    except Conflict as error:
+        if error.code != "overlap":
+            raise
+        id, wanted = slot()
+        raise Conflict(
+            error.detail, code=error.code, faults=await _taken(pool, id, wanted)
+        ) from None
 
 
 async def _taken(pool: Pool, id: str | None, wanted: Shown) -> list[Fault]:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import orjson
 
 from hub.db.pool import Write, writing
-from hub.errors import Conflict, NotFound, Unavailable
+from hub.errors import Conflict, NotFound
 from hub.model import BookingStatus
 from hub.rules.access import Principal
 from hub.rules.rows import present
 from hub.rules.status import MOVES
 from hub.schedule import once
+from hub.schedule.anew import begun_anew
 from hub.schedule.once import Key, Written
 from hub.schedule.reading import Shown
 from hub.schedule.statements import value
@@ -27,8 +28,6 @@ from hub.schedule.statements import value
 if TYPE_CHECKING:
     from hub.db.pool import Pool
 
-#: How often a write that lost to another is begun anew: as for bookings.
-_TRIES = 3
 NOBODY = "No such booking, or none of yours."
 
 
@@ -48,6 +47,7 @@ def seer(who: Principal) -> str | None:
     return None if who.kind == "integration" or who.role == "ADMIN" else who.id
 
 
+@begun_anew
 async def holding(
     pool: Pool, who: Principal, id: str, work: Work, key: Key | None = None
 ) -> Written:
@@ -55,16 +55,6 @@ async def holding(
 
     ``work`` may be begun anew after it was undone, so it must leave no trace but in the database.
     """
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            return await _attempt(pool, who, id, work, key)
-        except Unavailable as error:
-            if error.code != "contended" or not tries_left:
-                raise
-    raise AssertionError("unreachable")
-
-
-async def _attempt(pool: Pool, who: Principal, id: str, work: Work, key: Key | None) -> Written:
     async with writing(pool, who.id) as write:
         if key is not None and (before := await once.earlier(write, key)) is not None:
             return before

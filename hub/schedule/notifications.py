@@ -18,6 +18,7 @@ from hub.model import NotificationType
 from hub.rules.access import Person, Principal
 from hub.rules.rows import present
 from hub.schedule import once
+from hub.schedule.anew import begun_anew
 from hub.schedule.drafts import Draft
 from hub.schedule.fields import Id, Line, Words
 from hub.schedule.once import Key, Written
@@ -76,6 +77,7 @@ async def unread(pool: Pool, who: Principal) -> tuple[int, str]:
     return found["unread"], found["snapshot"]
 
 
+@begun_anew
 async def mark_read(pool: Pool, who: Principal, id: str) -> Written:
     """Mark one's own notification read. Raises NotFound."""
     async with writing(pool, who.id) as write:
@@ -86,6 +88,7 @@ async def mark_read(pool: Pool, who: Principal, id: str) -> Written:
     return Written(shown, write.transaction if found["written"] else None)
 
 
+@begun_anew
 async def mark_all_read(
     pool: Pool, who: Principal, until: datetime | None
 ) -> tuple[int, str | None]:
@@ -97,6 +100,7 @@ async def mark_all_read(
     return marked, write.transaction
 
 
+@begun_anew
 async def create(pool: Pool, who: Principal, draft: NotificationDraft, key: Key | None) -> Written:
     """Tell somebody something. Raises Invalid for a user or a booking that is none."""
     async with writing(pool, who.id) as write:

@@ -17,7 +17,8 @@ from hub.errors import Conflict, NotFound
 from hub.model import Role, UserName
 from hub.rules.access import Principal
 from hub.rules.rows import present
-from hub.schedule import once, rights
+from hub.schedule import once, rights, successors
+from hub.schedule.anew import begun_anew
 from hub.schedule.once import Key, Written
 from hub.schedule.reading import One, Page, Shown, read_one, read_page
 from hub.schedule.statements import run, value
@@ -85,6 +86,7 @@ async def one(pool: Pool, who: Principal, id: str) -> One:
     raise NotFound(_NOBODY)
 
 
+@begun_anew
 async def create(pool: Pool, who: Principal, draft: UserDraft, key: Key | None) -> Written:
     """Make a user. Raises Forbidden, Conflict naming what is taken."""
     rights.may_write_user(who, draft.role)
@@ -99,6 +101,7 @@ async def create(pool: Pool, who: Principal, draft: UserDraft, key: Key | None) 
     return Written(shown, write.transaction)
 
 
+@begun_anew
 async def change(
     pool: Pool, who: Principal, id: str, patch: UserPatch, expected: Expected = ANY
 ) -> Written:
@@ -118,10 +121,12 @@ async def change(
     return Written(encode(row), write.transaction if after is not None else None)
 
 
+@begun_anew
 async def delete(pool: Pool, who: Principal, id: str, expected: Expected = ANY) -> str | None:
     """Delete a user who never acted, and all that hangs on them; the transaction.
 
-    Raises NotFound, Forbidden, Stale, and Conflict for one whom the audit log names.
+    Raises NotFound, Forbidden, Stale, and Conflict for one whom the audit log names, or with whom a
+    flight would go that is others' by now.
     """
     try:
         async with writing(pool, who.id) as write:
@@ -129,6 +134,7 @@ async def delete(pool: Pool, who: Principal, id: str, expected: Expected = ANY) 
             rights.may_write_user(who, row["role"])
             rights.may_delete_user(who, id)
             expected.check(row)
+            await successors.refuse_of_user(write, id)
             await value(write.conn, "user_delete", id=id)
     except Conflict as error:
         if error.code != "immutable":

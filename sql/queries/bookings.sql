@@ -138,6 +138,13 @@ RETURNING (to_jsonb(b) || jsonb_build_object(
               'student_name', (SELECT first_name || ' ' || last_name FROM users WHERE id = b.student_id),
               'instructor_name', (SELECT first_name || ' ' || last_name FROM users WHERE id = b.instructor_id)))::text;
 
+-- name: booking_successors(id)$
+-- What a booking was rescheduled to.
+SELECT coalesce(jsonb_agg(jsonb_build_object('id', n.id, 'scheduled_datetime', n.scheduled_datetime, 'status', n.status)
+                          ORDER BY n.scheduled_datetime, n.id), '[]')::text
+  FROM bookings AS n
+ WHERE n.original_booking_id = :id::uuid;
+
 -- name: booking_delete(id)$
 DELETE FROM bookings WHERE id = :id::uuid RETURNING id::text;
 

@@ -44,6 +44,20 @@ UPDATE users AS u
    AND jsonb_populate_record(u, :patch) IS DISTINCT FROM u
 RETURNING to_jsonb(u)::text;
 
+-- name: user_flights_held(id)$
+-- Nobody hands over a flight of theirs while it is looked what goes with them.
+SELECT count(*)
+  FROM (SELECT FROM bookings WHERE student_id = :id::uuid OR instructor_id = :id ORDER BY id FOR UPDATE) AS held;
+
+-- name: user_successors(id)$
+-- What bookings of theirs were rescheduled to, where that is others' by now.
+SELECT coalesce(jsonb_agg(jsonb_build_object('id', n.id, 'scheduled_datetime', n.scheduled_datetime, 'status', n.status)
+                          ORDER BY n.scheduled_datetime, n.id), '[]')::text
+  FROM bookings AS b
+  JOIN bookings AS n ON n.original_booking_id = b.id
+ WHERE (b.student_id = :id::uuid OR b.instructor_id = :id)
+   AND :id NOT IN (n.student_id, n.instructor_id);
+
 -- name: user_delete(id)$
 DELETE FROM users WHERE id = :id::uuid RETURNING id::text;
 

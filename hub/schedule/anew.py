@@ -1,0 +1,36 @@
+"""Beginning anew: a write that PostgreSQL broke off, so that another could go on.
+
+Two who each hold what the other waits for are parted by the database; the loser has done nothing
+yet and may try again at once. Invariant: only what is undone whole is begun anew, so a function that
+is decorated here leaves no trace but in the one transaction it opens.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from hub.errors import Unavailable
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+#: How often, in all. Two bookings that race for one slot end so: the second look finds the winner's
+#: row and is an overlap.
+_TRIES = 3
+
+
+def begun_anew(write: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+    """The same function, begun anew whenever it loses; the last time it raises Unavailable."""
+
+    @functools.wraps(write)
+    async def tried(*given: _P.args, **named: _P.kwargs) -> _T:
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return await write(*given, **named)
+            except Unavailable as error:
+                if error.code != "contended" or not tries_left:
+                    raise
+        raise AssertionError("unreachable")
+
+    return tried
