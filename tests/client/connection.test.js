@@ -227,6 +227,88 @@ test("a machine that slept looks at once", async () => {
   assert.equal(hub.state, "waiting");
 });
 
+const HOURS = 3 * 3_600_000;
+const at = (ms) => new Date(Date.parse(WELCOME.time) + ms).toISOString();
+
+test("a clock that is set ahead: the hub is asked at once, and nothing is called stale meanwhile", async () => {
+  const told = [];
+  const flights = hub.watch("bookings");
+  await online();
+  picture(on.socket, "1", [row("a")]);
+  hub.on("fresh", ({ fresh }) => told.push(fresh));
+  on.clock.now += HOURS;
+  await on.clock.pass(1_400);
+  assert.equal(on.sockets.length, 2);
+  assert.equal(hub.now(), Date.parse(at(1_400)));
+  assert.ok(hub.now() < hub.freshUntil);
+  await greet(on.socket, { time: at(1_400), fresh_until: at(34_400) });
+  on.socket.tell({ type: "live", id: "1", view: "v2", cursor: cursor(100), resumed: true });
+  assert.deepEqual([hub.state, hub.fresh, flights.status, hub.offset], ["online", true, "live", -HOURS]);
+  await on.clock.pass(20_000);
+  assert.deepEqual([on.sockets.length, hub.fresh, flights.status], [2, true, "live"]);
+});
+
+test("a clock that is set back: what the hub vouched for ends when it said, and silence is silence", async () => {
+  const flights = hub.watch("bookings");
+  await online({ fresh_until: at(10_000) });
+  picture(on.socket, "1", [row("a")]);
+  on.clock.now -= HOURS;
+  await on.clock.pass(9_000);
+  assert.deepEqual([on.sockets.length, hub.now(), hub.offset, flights.status], [1, Date.parse(at(9_000)), HOURS, "live"]);
+  await on.clock.pass(1_100);
+  assert.equal(flights.status, "stale");
+  await on.clock.pass(22_500);
+  assert.equal(hub.state, "online");
+  await on.clock.pass(500);
+  assert.equal(hub.state, "waiting");
+});
+
+test("a machine that slept and finds no hub: nothing is live, and soon the night counts", async () => {
+  const flights = hub.watch("bookings");
+  await online();
+  picture(on.socket, "1", [row("a")]);
+  on.clock.now += HOURS; // and performance.now() stood still
+  assert.equal(hub.fresh, false);
+  await on.clock.pass(1_000);
+  assert.deepEqual([hub.state, flights.status], ["waiting", "stale"]);
+  await on.clock.pass(5_000);
+  assert.equal(hub.now(), Date.parse(at(HOURS + 6_000)));
+  assert.ok(hub.now() > hub.freshUntil);
+});
+
+test("a machine whose performance.now() went on in its sleep: silence, and no leap", async () => {
+  await online();
+  on.clock.now += HOURS;
+  on.clock.mono += HOURS;
+  assert.equal(hub.fresh, false);
+  on.page.dispatchEvent(new Event("visibilitychange"));
+  assert.deepEqual([hub.state, hub.now()], ["waiting", Date.parse(at(HOURS))]);
+});
+
+test("each ping tells the time: a clock that drifts is set right, one that was held up misleads nobody", async () => {
+  await online();
+  let sent = 0;
+  const ping = (late = 0) => {
+    on.socket.tell({ type: "ping", cursor: cursor(5), sent: 0, fresh_until: at((sent += 25_000) + 33_000 - late) });
+  };
+  // This machine's seconds are a per mill too long: it has counted less than has passed.
+  for (let beat = 0; beat < 4; beat += 1) {
+    await on.clock.pass(24_975);
+    ping();
+    assert.equal(hub.now(), Date.parse(at(sent)));
+  }
+  await on.clock.pass(25_000);
+  ping(6_000);
+  assert.equal(hub.now(), Date.parse(at(sent)));
+  // And too short: what came in the last minutes counts, the best of it.
+  for (let beat = 0; beat < 12; beat += 1) {
+    await on.clock.pass(25_025);
+    ping();
+    assert.ok(hub.now() - Date.parse(at(sent)) <= 100, `${hub.now() - Date.parse(at(sent))}`);
+  }
+  assert.equal(on.sockets.length, 1);
+});
+
 test("what the hub does not vouch for is not called live, and is again when it does", async () => {
   const told = [];
   const flights = hub.watch("bookings");

@@ -14,33 +14,41 @@ export async function turn() {
 }
 
 export class Clock {
+  /** The machine's clock, which may be set; `mono` is the time that passes, which may stand still in a sleep. */
   now = Date.parse("2030-01-31T15:00:00.000Z");
+  mono = 1_000;
   timers = new Map();
   serial = 0;
 
   install() {
     globalThis.setTimeout = (fn, ms = 0) => {
       const id = ++this.serial;
-      this.timers.set(id, { at: this.now + Math.max(0, ms), fn });
+      this.timers.set(id, { at: this.mono + Math.max(0, ms), fn });
       return id;
     };
     globalThis.clearTimeout = (id) => void this.timers.delete(id);
     Date.now = () => this.now;
+    performance.now = () => this.mono;
   }
 
   async pass(ms) {
-    const end = this.now + ms;
+    const end = this.mono + ms;
     await turn();
     for (;;) {
       const due = [...this.timers].filter(([, { at }]) => at <= end).sort((a, b) => a[1].at - b[1].at || a[0] - b[0])[0];
       if (!due) break;
       this.timers.delete(due[0]);
-      this.now = Math.max(this.now, due[1].at);
+      this.#to(Math.max(this.mono, due[1].at));
       due[1].fn();
       await turn();
     }
-    this.now = end;
+    this.#to(end);
     await turn();
+  }
+
+  #to(mono) {
+    this.now += mono - this.mono;
+    this.mono = mono;
   }
 }
 

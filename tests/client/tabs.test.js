@@ -191,12 +191,52 @@ test("a leader whom the browser holds back is nudged when it is time", async () 
   const { first } = await pair();
   on.socket.tell({ type: "bye", code: 4200, reason: "the hub restarts", retry_after: 2 });
   await turn();
-  const [[held]] = [...on.clock.timers].filter(([, { at }]) => at === first.hub.retryAt);
+  const left = first.hub.retryAt - on.clock.now;
+  const [[held]] = [...on.clock.timers].filter(([, { at }]) => at === on.clock.mono + left);
   on.clock.timers.delete(held);
   await on.clock.pass(2_900);
   assert.equal(on.sockets.length, 1);
   await on.clock.pass(200);
   assert.equal(on.sockets.length, 2);
+});
+
+test("one that comes late is told the hub's time as it is, though the machine's clock was set meanwhile", async () => {
+  const { first } = await pair();
+  on.clock.now -= 3 * 3_600_000;
+  const third = await tab();
+  await turn();
+  assert.equal(third.hub.now(), first.hub.now());
+  assert.equal(third.hub.offset, 3 * 3_600_000);
+});
+
+test("one that comes late is told until when the hub vouches now, not when the line was opened", async () => {
+  const { first } = await pair();
+  for (const at of [25, 50]) {
+    await on.clock.pass(25_000);
+    const fresh_until = new Date(Date.parse("2030-01-31T15:00:33Z") + at * 1000).toISOString();
+    on.socket.tell({ type: "ping", cursor: cursor(300), sent: 0, fresh_until });
+  }
+  const third = await tab();
+  await turn();
+  assert.deepEqual([third.hub.fresh, third.hub.freshUntil], [true, first.hub.freshUntil]);
+  // And measures the time by the pings that come, as the leader does.
+  await on.clock.pass(25_000);
+  on.socket.tell({ type: "ping", cursor: cursor(301), sent: 0, fresh_until: "2030-01-31T15:01:48.000Z" });
+  await turn();
+  assert.equal(third.hub.now(), first.hub.now());
+});
+
+test("one that sees that the machine slept calls nothing live, and has the leader ask the hub", async () => {
+  const { first, second } = await pair();
+  for (const [id, timer] of on.clock.timers) if (timer.at < on.clock.mono + 2_000) on.clock.timers.delete(id);
+  on.clock.now += 3_600_000;
+  on.page.dispatchEvent(new Event("visibilitychange"));
+  assert.notEqual(second.watch.status, "live");
+  await on.clock.pass(300);
+  assert.equal(on.sockets.length, 2);
+  const [time, fresh_until] = [0, 33_000].map((ms) => new Date(first.hub.now() + ms).toISOString());
+  await greet(on.socket, { time, fresh_until });
+  assert.deepEqual([first.hub.state, second.hub.state, second.hub.fresh], ["online", "online", true]);
 });
 
 test("tabs of two people do not meet, nor those of two hubs", async () => {

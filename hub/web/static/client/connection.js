@@ -3,7 +3,8 @@
  *
  * Fetches a token, opens a line (or joins the tab that has one), watches for silence, and comes
  * back. Knows nothing of rows. Invariants: at most one attempt is under way, and what an older one
- * still says is not heard (`#turn`); a wait that the hub asked for is kept, whatever wakes the page.
+ * still says is not heard (`#turn`); a wait that the hub asked for is kept, whatever wakes the page;
+ * a line that may have been slept through is replaced. Silence is measured by `performance.now()`.
  */
 import { HANDOVER, MISCOUNT, MOVED, delay, verdict } from "./backoff.js";
 import { SocketLine } from "./socket.js";
@@ -13,6 +14,7 @@ import { Tabs, canShare, subject } from "./tabs.js";
 const PATIENCE = 12_000; // for a token and a welcome
 const GRACE = 8_000; // beyond the ping interval, before silence means a dead line
 const SETTLED = 10_000; // a connection this old was a good one: back-off starts anew
+const LOOK = 1_000; // how often it looks whether the machine slept or its clock was set
 const BEAT = 15_000; // how often a tab asks for the leader while no pings come
 const REFUSALS = 2; // WebSockets that never opened before a stream is tried
 const STREAMING = 600_000; // how long a stream that works is preferred
@@ -34,6 +36,9 @@ export class Connection {
   stopped = null;
   #options;
   #house;
+  #clock;
+  #leaps = 0; // of the clock, before this attempt
+  #promise = null; // how long the hub vouches for what it says, ms
   #line = null;
   #tabs = null;
   #alone;
@@ -42,6 +47,7 @@ export class Connection {
   #timers = {};
   #failures = 0;
   #refused = false; // whether a token was refused since the last welcome
+  #retryDue = 0;
   #kept = false; // whether the wait is the hub's own wish
   #parked = false; // whether the page is frozen or in the back/forward cache
   #neverOpened = 0;
@@ -49,9 +55,10 @@ export class Connection {
   #heardAt = 0;
   #silence = BEAT;
 
-  /** @param house {state(), welcome(frame, offset), frame(frame), down(), doubt(), forget()} */
-  constructor(options, house) {
+  /** @param house {state(), welcome(frame), frame(frame), aged(), down(), doubt(), forget(), requests()} */
+  constructor(options, clock, house) {
     this.#options = options;
+    this.#clock = clock;
     this.#house = house;
     this.#alone = !options.shared || !canShare();
   }
@@ -105,6 +112,7 @@ export class Connection {
   async #attempt(why) {
     this.#drop();
     const turn = this.#turn;
+    this.#leaps = this.#clock.leaps;
     if (isOffline(this.#options.base)) {
       this.#set("waiting");
       return;
@@ -135,7 +143,7 @@ export class Connection {
     if (turn !== this.#turn) return false;
     if (!leads) {
       this.via = "tab";
-      this.#heardAt = Date.now();
+      this.#heardAt = performance.now();
       this.#listen();
     }
     return leads;
@@ -143,7 +151,7 @@ export class Connection {
 
   #open(token) {
     const { base, transport } = this.#options;
-    const tired = this.#neverOpened >= REFUSALS || Date.now() < this.#streamUntil;
+    const tired = this.#neverOpened >= REFUSALS || performance.now() < this.#streamUntil;
     this.via = transport === "auto" ? (tired ? "sse" : "websocket") : transport;
     const Line = this.via === "sse" ? StreamLine : SocketLine;
     const line = (this.#line = new Line(base, token, {
@@ -156,28 +164,36 @@ export class Connection {
   // ── what is heard ───────────────────────────────────────────────────────────────────────────
 
   #frame(frame) {
-    this.#heardAt = Date.now();
+    if (this.#hasLeapt()) return;
+    this.#heardAt = performance.now();
     if (frame.type === "welcome") {
-      const offset = Date.parse(frame.time) - (this.#line.askedAt + Date.now()) / 2;
-      this.#welcome(frame, offset);
-      if (this.#leads) this.#tabs.open(frame, offset);
+      this.#clock.set(Date.parse(frame.time), this.#heardAt - this.#line.askedAt);
+      this.#welcome(frame);
+      if (this.#leads) this.#tabs.open(frame, () => this.#clock.offset);
       return;
     }
+    this.#measure(frame);
     if (frame.type === "expiring") this.#renew();
     if (this.#leads && this.#tabs.pass(frame)) return;
     this.#house.frame(frame);
   }
 
-  #welcome(frame, offset) {
+  /** A ping says until when the hub vouches, and so what time it is there. */
+  #measure({ type, fresh_until: until }) {
+    if (type === "ping" && until && this.#promise !== null) this.#clock.measure(Date.parse(until) - this.#promise);
+  }
+
+  #welcome(frame) {
     clearTimeout(this.#timers.connect);
-    this.#heardAt = Date.now();
+    this.#heardAt = performance.now();
+    this.#promise = frame.fresh_until ? Date.parse(frame.fresh_until) - Date.parse(frame.time) : null;
     this.#silence = frame.ping * 1000 + GRACE;
     this.#refused = false;
     if (this.#line) this.#neverOpened = 0;
-    if (this.via === "sse" && this.#streamUntil < Date.now()) this.#streamUntil = Date.now() + STREAMING;
+    if (this.via === "sse" && this.#streamUntil < performance.now()) this.#streamUntil = performance.now() + STREAMING;
     this.#timer("settled", SETTLED, () => (this.#failures = 0));
     this.state = "online"; // said once the page is who it is welcomed as
-    this.#house.welcome(frame, offset);
+    this.#house.welcome(frame);
     this.#set("online");
     this.#listen();
   }
@@ -200,14 +216,30 @@ export class Connection {
   /** Silence beyond a ping and its grace is a dead line, whatever the browser believes. */
   #listen() {
     clearTimeout(this.#timers.silence);
-    const most = this.state === "online" ? this.#silence : BEAT;
-    const left = this.#heardAt + most - Date.now();
-    if (left > 0) this.#timer("silence", left + 50, () => this.#listen());
+    if (this.#hasLeapt()) return;
+    this.#house.aged();
+    const isOnline = this.state === "online";
+    const left = this.#heardAt + (isOnline ? this.#silence : BEAT) - performance.now();
+    if (left > 0) this.#timer("silence", Math.min(left + 50, isOnline ? LOOK : Infinity), () => this.#listen());
     else if (this.#tabs && !this.#leads) {
       this.#tabs.ask(); // answered, or this tab takes the lead
-      this.#heardAt = Date.now();
+      this.#heardAt = performance.now();
       this.#listen();
     } else if (this.state === "online") this.#lost({ code: 1006, reason: "the hub fell silent" });
+  }
+
+  /** Whether there was more time than anybody noticed: what was open then may be dead, and is replaced. */
+  #hasLeapt() {
+    const { leaps } = this.#clock;
+    if (leaps === this.#leaps || (this.state !== "online" && this.state !== "connecting")) return false;
+    this.#leaps = leaps;
+    if (this.#tabs && !this.#leads) {
+      this.#tabs.say({ wake: "leap" }); // the leader welcomes anew
+      this.#tabs.ask();
+      return false;
+    }
+    this.#lost({ code: MOVED, reason: "the machine slept, or its clock was set" });
+    return true;
   }
 
   // ── losing it, and coming back ──────────────────────────────────────────────────────────────
@@ -233,6 +265,7 @@ export class Connection {
     const wait = code === HANDOVER ? 0 : delay(what, this.#failures, retryAfter);
     if (code !== HANDOVER) this.#failures += 1;
     this.#kept = what === "back off" || retryAfter > 0;
+    this.#retryDue = performance.now() + wait;
     this.#set("waiting", Date.now() + wait);
     this.#timer("retry", wait, () => this.#attempt(code === 4203 ? "refused" : "connect"));
   }
@@ -285,13 +318,18 @@ export class Connection {
     } else if (this.#tabs && !this.#leads && this.state !== "connecting") {
       this.#tabs.say({ wake: name });
       this.#listen();
-    } else if (this.state === "waiting" && (!this.#kept || name === "asked" || Date.now() >= this.retryAt)) {
+    } else if (this.state === "waiting" && (!this.#kept || name === "asked" || this.#isDue)) {
       this.#attempt("connect");
     } else if (this.state === "online") {
       // On another network the old line is dead, though open; resuming is cheap.
       if (name === "online") this.#lost({ code: MOVED, reason: "the network came back" });
       else this.#listen();
     }
+  }
+
+  /** Whether the wait is over, by whichever clock went on while the machine slept. */
+  get #isDue() {
+    return performance.now() >= this.#retryDue || Date.now() >= this.retryAt;
   }
 
   // ── the other tabs ──────────────────────────────────────────────────────────────────────────
@@ -302,15 +340,18 @@ export class Connection {
       // As one that follows:
       welcome: (frame, offset) => {
         this.#house.down();
-        this.#welcome(frame, offset);
+        this.#clock.set(Date.now() + offset);
+        this.#leaps = this.#clock.leaps;
+        this.#welcome(frame);
       },
       frame: (frame) => {
-        this.#heardAt = Date.now();
+        this.#heardAt = performance.now();
+        this.#measure(frame);
         this.#house.frame(frame);
       },
       state: (state, retryAt, doubted) => {
         clearTimeout(this.#timers.connect);
-        this.#heardAt = Date.now();
+        this.#heardAt = performance.now();
         if (state === "online") return;
         if (doubted) this.#house.doubt();
         this.#house.down();

@@ -288,7 +288,7 @@ export interface Stopped {
 export interface Events {
   state: State;
   welcome: Welcome;
-  /** At each sign of life, and when `until` (ms, server's clock) passes without one. */
+  /** At each sign of life, when `until` (ms, server's clock) passes without one, and when the machine may have slept. */
   fresh: { readonly fresh: boolean; readonly until: number };
   error: Fault;
   bye: Bye;
@@ -312,11 +312,14 @@ export class HubClient {
   readonly stopped: Stopped | null;
   /** Until when what is shown may be called current, ms by the server's clock; null before the first welcome. */
   readonly freshUntil: number | null;
-  /** Whether that moment is still ahead. */
+  /** Whether that moment is still ahead; false while the machine may have slept and the hub was not asked yet. */
   readonly fresh: boolean;
-  /** Now, ms by the server's clock. */
+  /**
+   * Now, ms by the server's clock: anchored to what the hub says, measured again at each of its pings.
+   * Before the first welcome, this machine's own. A machine's clock that is set moves it neither way.
+   */
   now(): number;
-  /** Server's clock minus this machine's, ms. */
+  /** Server's clock minus this machine's at this moment, ms. */
   readonly offset: number;
   on<E extends keyof Events>(event: E, fn: (value: Events[E]) => void): () => void;
   watch<T extends Topic>(topic: T, filter?: Filters[T], start?: Start<Rows[T]>): Watch<Rows[T]>;

@@ -5,6 +5,7 @@
  * that a frame means is taken over before anybody is told; nothing of one person is left when
  * another is welcomed; what is not known to be current is not called live.
  */
+import { ServerClock } from "./clock.js";
 import { Collection } from "./collection.js";
 import { Connection, SignInNeeded } from "./connection.js";
 import { visible } from "./cursor.js";
@@ -20,26 +21,28 @@ const SEEN_TIMEOUT = 30_000;
 
 export class HubClient {
   #connection;
+  #clock = new ServerClock();
   #listeners = new Listeners();
   #collections = new Map(); // by id
   #byKey = new Map(); // by topic and filter
   #serial = 0;
   #said = null; // the state that the page was told last
   #freshTimer = null;
+  #wasFresh = false; // as the page was told last
   #horizon = null; // the newest cursor that the hub has spoken of in this session
   #settleTimer = null;
   #waiters = new Set(); // of `seen`
 
   principal = null;
-  offset = 0;
   freshUntil = null;
 
   constructor({ url = globalThis.location?.origin, getToken, transport = "auto", shared = true }) {
     const base = new URL(url).href.replace(/\/+$/, "");
-    this.#connection = new Connection({ base, getToken, transport, shared }, {
+    this.#connection = new Connection({ base, getToken, transport, shared }, this.#clock, {
       state: () => this.#stated(),
-      welcome: (frame, offset) => this.#welcome(frame, offset),
+      welcome: (frame) => this.#welcome(frame),
       frame: (frame) => this.#frame(frame),
+      aged: () => this.#aged(),
       down: () => this.#down(),
       doubt: () => this.#each((collection) => void collection.doubt()),
       forget: () => this.#forget(),
@@ -60,11 +63,14 @@ export class HubClient {
     return this.#connection.stopped;
   }
   get fresh() {
-    return this.freshUntil !== null && this.now() < this.freshUntil;
+    return this.freshUntil !== null && !this.#clock.isInDoubt && this.now() < this.freshUntil;
+  }
+  get offset() {
+    return this.#clock.offset;
   }
 
   now() {
-    return Date.now() + this.offset;
+    return this.#clock.now();
   }
 
   on(name, fn) {
@@ -117,12 +123,11 @@ export class HubClient {
 
   // ── what the connection tells ───────────────────────────────────────────────────────────────
 
-  #welcome(frame, offset) {
+  #welcome(frame) {
     if (this.principal && (this.principal.id !== frame.principal.id || this.principal.kind !== frame.principal.kind)) {
       this.#forget();
     }
     this.principal = frame.principal;
-    this.offset = offset;
     this.#vouched(frame.fresh_until ? Date.parse(frame.fresh_until) : this.now() + frame.ping * 1000 + 8000);
     this.#each((collection) => void this.#connection.send(collection.request()));
     this.#listeners.emit("welcome", frame);
@@ -245,13 +250,20 @@ export class HubClient {
   #vouched(until) {
     this.freshUntil = until;
     clearTimeout(this.#freshTimer);
-    const tell = () => {
-      this.#judge();
-      this.#listeners.emit("fresh", { fresh: this.fresh, until });
-    };
     const left = until - this.now();
-    if (left > 0) this.#freshTimer = setTimeout(tell, left + 20);
-    tell();
+    if (left > 0) this.#freshTimer = setTimeout(() => this.#aged(), left + 20);
+    this.#tellFresh();
+  }
+
+  /** Time has passed, perhaps more than a timer would know: is what was fresh still? */
+  #aged() {
+    if (this.freshUntil !== null && this.fresh !== this.#wasFresh) this.#tellFresh();
+  }
+
+  #tellFresh() {
+    this.#wasFresh = this.fresh;
+    this.#judge();
+    this.#listeners.emit("fresh", { fresh: this.fresh, until: this.freshUntil });
   }
 
   // ── read your writes ────────────────────────────────────────────────────────────────────────

@@ -20,8 +20,8 @@ export class SocketLine {
     const socket = (this.#socket = new WebSocket(base.replace(/^http/, "ws") + "/api/v1/ws", "hub.v1"));
     socket.onopen = () => {
       this.#opened = true;
-      /** When the hub was asked for its time, ms. */
-      this.askedAt = Date.now();
+      /** When the hub was asked for its time, by `performance.now()`. */
+      this.askedAt = performance.now();
       this.send({ type: "hello", token });
     };
     socket.onmessage = (event) => this.#frame(JSON.parse(event.data));

@@ -60,8 +60,8 @@ export class StreamLine {
     this.#abort.abort();
     const { signal } = (this.#abort = new AbortController());
     try {
-      /** When the hub was asked for its time, ms. */
-      this.askedAt = Date.now();
+      /** When the hub was asked for its time, by `performance.now()`. */
+      this.askedAt = performance.now();
       const answer = await this.#fetch("GET", this.#asked(), signal);
       if (signal.aborted) return;
       if (!answer.ok) {

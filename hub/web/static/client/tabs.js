@@ -49,6 +49,7 @@ export class Tabs {
   #count = 0; // what went to all tabs in this session
   #told = { state: "connecting", retryAt: null };
   #welcome = null;
+  #offset = null; // () => the hub's clock minus this machine's
   #members = new Map(); // tab → {join, ids of its watches}
   #joins = 0; // as leader: how often somebody joined; as one that follows: our own number
   #asked = null;
@@ -118,7 +119,8 @@ export class Tabs {
   open(frame, offset) {
     this.#session = `${this.#me}/${++this.#sessions}`;
     this.#count = 0;
-    this.#welcome = { welcome: frame, offset };
+    this.#welcome = frame;
+    this.#offset = offset;
     for (const tab of this.#members.keys()) this.#greet(tab);
   }
 
@@ -143,6 +145,7 @@ export class Tabs {
       if (this.#members.get(tab)?.join === Number(join)) this.#tell(tab, { frame: { ...frame, id } });
       return true;
     }
+    if (frame.type === "ping") this.#renew(frame);
     if (this.#members.size && frame.id === undefined && (frame.type === "change" || frame.type === "ping")) {
       this.#count += 1;
       this.#tell("*", { frame, count: this.#count });
@@ -163,10 +166,18 @@ export class Tabs {
     else this.#tell(tab, this.#told);
   }
 
+  /** Whoever comes later is welcomed as of the last ping. */
+  #renew({ fresh_until: until }) {
+    const { fresh_until: before, time } = this.#welcome ?? {};
+    if (!until || !before) return;
+    const then = new Date(Date.parse(time) + Date.parse(until) - Date.parse(before));
+    this.#welcome = { ...this.#welcome, fresh_until: until, time: then.toISOString() };
+  }
+
   #greet(tab) {
     const join = ++this.#joins;
     this.#members.set(tab, { join, ids: new Set() });
-    this.#tell(tab, { ...this.#welcome, join, count: this.#count });
+    this.#tell(tab, { welcome: this.#welcome, offset: this.#offset(), join, count: this.#count });
   }
 
   #dismiss(tab) {
