@@ -12,6 +12,11 @@ import pytest
 from offers import PATH, broken_in_a_crowd, offer, rank, ranking, status, successors, told, waiting
 from resthouse import ID, Rest, at, opened
 
+from hub.db.pool import Write
+from hub.schedule import preferences, rescheduling
+from hub.schedule.reading import Shown
+from hub.schedule.rescheduling import Offer, offer_of
+
 
 @pytest.fixture
 async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
@@ -104,6 +109,52 @@ async def test_an_option_whose_time_has_passed_is_none(door: Rest) -> None:
         await rank(door, who, flight, ranking(a, b))
     [new] = await successors(door, flight)
     assert moment(new) == at(12, 1)
+
+
+async def test_an_option_that_vanishes_gives_way_to_the_next_best(
+    door: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted by another program when the hub has read it: who holds the flight does not hold those."""
+    flight = await door.booking()
+    a, b, c, d = await offer(door, flight, 9, 12, 15, 18)
+    looks = 0
+
+    async def and_then(write: Write, held: Shown) -> Offer:
+        nonlocal looks
+        looks += 1
+        found = await offer_of(write, held)
+        if looks == 2:  # after what was said is written
+            await door.conn.execute("DELETE FROM reschedule_options WHERE id = $1", c)
+        return found
+
+    # Each has ruled out what the other likes: c it would be, the earlier of two that nobody ranked.
+    await rank(door, "sam", flight, ranking(a, never=(b,)))
+    monkeypatch.setattr(preferences, "offer_of", and_then)
+    assert (await rank(door, "ina", flight, ranking(b, never=(a,)))).status == 200
+    [new] = await successors(door, flight)
+    assert (moment(new), new["status"]) == (at(18, 1), "CONFIRMED")
+    assert await told(door, "CONFIRMATION") == ["Ina", "Sam"]
+    left = await door.conn.fetch("SELECT id::text FROM reschedule_options")
+    assert {row["id"] for row in left} == {a, b, d}
+
+
+async def test_an_option_that_vanishes_cannot_be_chosen_by_hand(
+    door: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flight = await door.booking()
+    a, *_ = await offer(door, flight)
+
+    async def and_then(write: Write, held: Shown) -> Offer:
+        found = await offer_of(write, held)
+        await door.conn.execute("DELETE FROM reschedule_options WHERE id = $1", a)
+        return found
+
+    monkeypatch.setattr(rescheduling, "offer_of", and_then)
+    # Nobody has ranked it, so nothing of the flight's waits for the deletion, nor the deletion for it.
+    said = await by_hand(door, flight, a)
+    assert (said.status, said.where) == (422, ["/option_id"])
+    assert said.json["errors"][0]["detail"] == "is not an option of this booking"
+    assert await status(door, flight) == "RESCHEDULING"
 
 
 async def test_what_can_be_chosen_by_hand(door: Rest) -> None:

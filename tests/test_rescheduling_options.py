@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offers import PATH, offer, rank, ranking, status, times, told, waiting
+from offers import PATH, offer, rank, ranking, settled, status, times, told, waiting
 from resthouse import ID, Rest, at, opened
 
 from hub.db.pool import connect
@@ -215,6 +215,78 @@ async def test_each_sees_their_own_ranking_and_never_the_other_s(door: Rest) -> 
     await rank(door, "sam", flight, {"none_work": True})
     hers = (await door.ask("ina", "GET", f"{path}/options")).json
     assert hers["submitted"] == {"student": True, "instructor": False}
+
+
+async def test_an_offer_ends_with_the_search(door: Rest) -> None:
+    """The old time holds after all: what was offered, said and escalated is gone, and does not return."""
+    flight = await door.booking()
+    path = f"{PATH}/{flight['id']}"
+    old, *_ = await offer(door, flight, 9, 12)
+    await rank(door, "ina", flight, ranking(old))
+    await rank(door, "sam", flight, {"none_work": True})
+    assert await told(door, "ESCALATION", flight) == ["Admin", "Ina", "Sam"]
+    said = await door.ask("ina", "PATCH", path, {"status": "CONFIRMED"})
+    assert said.status == 200
+    rows = await door.conn.fetch(
+        "SELECT entity, op, count(*) FROM events WHERE xid = $1::text::xid8 GROUP BY 1, 2 ORDER BY 1",
+        said.headers["Hub-Transaction"],
+    )
+    assert [tuple(row) for row in rows] == [
+        ("bookings", "U", 1),
+        ("preference_rankings", "D", 2),
+        ("reschedule_options", "D", 2),
+        ("reschedulings", "D", 1),
+    ]
+    by = await door.conn.fetch(
+        "SELECT entity_type, user_id::text FROM audit_log WHERE action = 'delete'"
+    )
+    assert {(row["entity_type"], row["user_id"]) for row in by} == {
+        ("preference_ranking", ID["ina"]),
+        ("reschedule_option", ID["ina"]),
+    }
+
+    await nothing_is_on_offer(door, flight)
+    assert (await door.ask("ina", "PATCH", path, {"status": "RESCHEDULING"})).status == 200
+    await nothing_is_on_offer(door, flight)
+    await settled(door)
+    assert await told(door, "ESCALATION", flight) == ["Admin", "Ina", "Sam"]
+    # A search that was begun by hand goes on like any other.
+    new, *_ = await offer(door, flight, 9, 12)
+    await rank(door, "sam", flight, ranking(new))
+    await rank(door, "ina", flight, ranking(new))
+    assert await status(door, flight) == "CANCELLED"
+
+
+async def test_an_offer_that_another_program_left_behind_does_not_come_back(door: Rest) -> None:
+    flight = await door.booking()
+    path = f"{PATH}/{flight['id']}"
+    await offer(door, flight)
+    await rank(door, "sam", flight, {"none_work": True})
+    await door.conn.execute("UPDATE bookings SET status = 'CONFIRMED'")
+    assert (await door.ask("admin", "PATCH", path, {"status": "RESCHEDULING"})).status == 200
+    await nothing_is_on_offer(door, flight)
+
+
+async def nothing_is_on_offer(door: Rest, flight: dict[str, Any]) -> None:
+    path = f"{PATH}/{flight['id']}"
+    read = (await door.ask("sam", "GET", f"{path}/options")).json
+    assert (read["items"], read["deadline"], read["mine"]) == ([], None, None)
+    assert (read["escalated"], read["submitted"]) == (
+        False,
+        {"student": False, "instructor": False},
+    )
+    if await status(door, flight) == "RESCHEDULING":
+        said = await door.ask("admin", "POST", f"{path}/reschedule", {})
+        assert (said.status, said.code) == (409, "no-options")
+
+
+async def test_what_was_offered_for_a_flight_that_is_over_stays_on_record(door: Rest) -> None:
+    flight = await door.booking()
+    ids = await offer(door, flight)
+    said = await door.ask("ina", "PATCH", f"{PATH}/{flight['id']}", {"status": "CANCELLED"})
+    assert said.status == 200
+    read = (await door.ask("sam", "GET", f"{PATH}/{flight['id']}/options")).json
+    assert {one["id"] for one in read["items"]} == set(ids)
 
 
 async def test_where_nothing_is_offered(door: Rest) -> None:

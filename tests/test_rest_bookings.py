@@ -122,6 +122,27 @@ async def test_who_may_fly_with_whom(door: Rest) -> None:
     ).json["student_name"] == "Sue Tester"
 
 
+async def test_another_student_flies_at_their_own_level(door: Rest) -> None:
+    booking = await door.booking()
+    path = f"{PATH}/{booking['id']}"
+
+    async def level(**patch: Any) -> Any:
+        said = await door.ask("admin", "PATCH", path, patch)
+        return said.json["training_level"] if said.status == 200 else (said.status, said.where)
+
+    assert await level(student_id=ID["sue"]) == "PRIVATE_PILOT"
+    # Sid has none on record, so it must be said; and what is said is taken.
+    assert await level(student_id=ID["sid"]) == (422, ["/training_level"])
+    assert (
+        await level(student_id=ID["sid"], training_level="INSTRUMENT_RATED") == "INSTRUMENT_RATED"
+    )
+    # It is copied with the student, not with every change.
+    assert await level(student_id=ID["sid"], instructor_id=ID["ivo"]) == "INSTRUMENT_RATED"
+    assert await level(duration_minutes=45) == "INSTRUMENT_RATED"
+    assert await level(student_id=ID["sam"]) == "STUDENT_PILOT"
+    assert await level(student_id=ID["ivo"]) == (422, ["/student_id"])
+
+
 async def test_what_cannot_be_written_is_unknown(door: Rest) -> None:
     booking = await door.booking()
     for field in ("id", "created_at", "student_name", "original_booking_id", "nonsense"):

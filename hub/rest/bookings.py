@@ -124,10 +124,16 @@ async def create_booking(ask: Ask[Nothing, BookingDraft]) -> Answer:
 async def change_booking(ask: Ask[Nothing, BookingPatch]) -> Answer:
     """Change a booking, by merge patch (RFC 7396): an instructor their own, others any.
 
-    Who flies is not an instructor's to change; in the midst of an offer of new times, who comes is
-    told and asked until the deadline as it is, and what the one who goes has said is gone. 409
-    ``illegal-move`` for a status that cannot follow, 409 ``overlap`` for a time that is taken. A patch
-    that changes nothing has no Hub-Transaction.
+    Who flies is not an instructor's to change; another student comes with their own training level,
+    unless the patch names one. 409 ``illegal-move`` for a status that cannot follow, 409 ``overlap``
+    for a time that is taken. A patch that changes nothing has no Hub-Transaction.
+
+    RESCHEDULING says that the flight needs a new time. Nobody is asked or told by that, there is no
+    deadline and nothing is escalated, until times are offered: ``PUT …/options``, by the rescheduling AI
+    or an admin, who may then choose one by ``POST …/reschedule``. CONFIRMED again, and the old time
+    holds: options and rankings are gone, and do not come back with the next search. In the midst of an
+    offer, who takes the flight over is told, and asked until the deadline as it is; what the one who
+    goes has said is gone.
     """
     done = await bookings.change(ask.house.pool, ask.who, ask.id, ask.body, ask.expected)
     return answers.changed(done)

@@ -31,7 +31,8 @@ async def reschedule_booking(ask: Ask[Nothing, Choice]) -> Answer:
 
     The booking becomes CANCELLED, and the answer is the new one. Without ``option_id`` the hub
     chooses between the two rankings, as it does by itself. 409 ``illegal-move``, ``overlap``,
-    ``option-past``, ``not-submitted``, ``no-common-option`` or ``no-slot``.
+    ``option-past``, ``no-options``, ``not-submitted``, ``no-common-option`` or ``no-slot``. To choose
+    a time that nobody offered, offer it first.
     """
     made = await rescheduling.choose(ask.house.pool, ask.who, ask.id, ask.body, ask.key)
     return answers.made(made, BOOKINGS)

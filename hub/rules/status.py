@@ -15,8 +15,8 @@ MOVES: Mapping[BookingStatus, frozenset[BookingStatus]] = {
     "CONFIRMED": frozenset({"AT_RISK", "RESCHEDULING", "CANCELLED", "COMPLETED"}),
     # The weather cleared; or options were made; or it flew all the same.
     "AT_RISK": frozenset({"CONFIRMED", "RESCHEDULING", "CANCELLED", "COMPLETED"}),
-    # The old time holds after all, or the flight is given up. The reschedule itself cancels this
-    # row and makes a new one, so nothing completes from here.
+    # The old time holds after all, and what was offered and said is forgotten; or the flight is given
+    # up. The reschedule itself cancels this row and makes a new one, so nothing completes from here.
     "RESCHEDULING": frozenset({"CONFIRMED", "CANCELLED"}),
     "CANCELLED": frozenset(),
     "COMPLETED": frozenset(),

@@ -34,7 +34,7 @@ from hub.schedule.reading import (
     person,
     read_written_page,
 )
-from hub.schedule.rescheduling import hand_over
+from hub.schedule.rescheduling import forget, hand_over
 from hub.schedule.statements import run, value
 from hub.schedule.telling import both
 from hub.schedule.version import ANY, Expected, encode
@@ -140,10 +140,14 @@ async def change(
             wanted.update(row, **given)
             if not may_move(row["status"], wanted["status"]):
                 raise _illegal(row["status"], wanted["status"])
+            changes = dict(given)
             if both(wanted) != both(row):
-                await _check_people(write, wanted)
+                copied = wanted["student_id"] != row["student_id"] and "training_level" not in given
+                level = await _check_people(write, wanted, level=copied)
+                if copied:
+                    changes["training_level"] = level
             after = await value(
-                write.conn, "booking_change", id=id, patch=orjson.dumps(given).decode()
+                write.conn, "booking_change", id=id, patch=orjson.dumps(changes).decode()
             )
             if after is not None:
                 before, row = row, present("bookings", orjson.loads(after))
@@ -179,25 +183,34 @@ async def _locked(write: Write, id: str, mine: str | None) -> Shown:
     return present("bookings", orjson.loads(text))
 
 
-async def _check_people(write: Write, row: Shown) -> None:
+async def _check_people(write: Write, row: Shown, *, level: bool) -> Any:
+    """The student's training level, which there must be if ``level``. Raises Invalid."""
     found = await run(
         write.conn,
         "booking_people",
         student_id=row["student_id"],
         instructor_id=row["instructor_id"],
     )
-    if faults := _misfits(found, level=False):
+    if faults := _misfits(found, level=level):
         raise Invalid("Those two cannot fly together.", faults=faults)
+    return found["training_level"]
 
 
 async def _offer_follows(write: Write, before: Shown, after: Shown) -> None:
-    """What a change of a flight is to the times that are on offer for it."""
-    if after["status"] == "RESCHEDULING":
+    """What a change of a flight is to the times that are on offer for it.
+
+    An offer belongs to one search for a new time: it ends with it (of a flight that is given up it
+    stays on record), and a search that begins here begins without one, whatever was left behind.
+    """
+    searched, searches = (row["status"] == "RESCHEDULING" for row in (before, after))
+    if searched and searches:
         await run(
             write.conn, "offer_brought_forward", id=after["id"], before_departure=BEFORE_DEPARTURE
         )
         if both(after) != both(before):
             await hand_over(write, after)
+    elif searches or (searched and after["status"] != "CANCELLED"):
+        await forget(write, after["id"])
 
 
 def _misfits(found: Any, *, level: bool = True) -> list[Fault]:

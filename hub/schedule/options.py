@@ -23,7 +23,7 @@ from hub.schedule.fields import FlightTime
 from hub.schedule.holding import NOBODY, Done, holding, illegal, move, seer
 from hub.schedule.once import Key, Written
 from hub.schedule.reading import One, Shown
-from hub.schedule.rescheduling import escalate
+from hub.schedule.rescheduling import escalate, forget
 from hub.schedule.statements import run, value
 from hub.schedule.telling import both, options_available, tell
 from hub.schedule.version import encode
@@ -97,8 +97,7 @@ async def replace(
                     Fault(f"/options/{n}/suggested_datetime", "is not in the future") for n in late
                 ],
             )
-        await run(write.conn, "options_forget_rankings", id=id)
-        await run(write.conn, "options_forget", id=id)
+        await forget(write, id)
         if flight["status"] != "RESCHEDULING":
             flight = await move(write, flight, "RESCHEDULING")
         await run(

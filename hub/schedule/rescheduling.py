@@ -111,6 +111,12 @@ async def offer_of(write: Write, flight: Shown) -> Offer:
     )
 
 
+async def forget(write: Write, id: str) -> None:
+    """Nothing is on offer for a held booking any more, and nothing was said."""
+    await run(write.conn, "options_forget_rankings", id=id)
+    await run(write.conn, "options_forget", id=id)
+
+
 async def hand_over(write: Write, flight: Shown) -> None:
     """Ask whoever took a held flight over since its options were made, until the deadline as it is.
 
@@ -162,6 +168,8 @@ async def choose(
         offer = await offer_of(write, flight)
         if choice.option_id is not None:
             return Done(encode(await _by_hand(write, flight, offer, str(choice.option_id))))
+        if not offer.options:
+            raise Conflict("No options are offered for this booking.", code="no-options")
         if not offer.is_complete:
             raise Conflict("Not both have submitted; name an option.", code="not-submitted")
         done = await _choose(write, flight, offer)
@@ -177,19 +185,20 @@ async def _choose(write: Write, flight: Shown, offer: Offer) -> Shown | Why:
     best = offer.best()
     for option in best:
         try:
-            return await _move_to(write, flight, option)
+            made = await _move_to(write, flight, option)
         except Conflict as error:
             if error.code != "overlap":
                 raise
             continue  # taken since it was offered: the next best
+        if made is not None:
+            return made
     return "no-slot" if best else "no-common-option"
 
 
 async def _by_hand(write: Write, flight: Shown, offer: Offer, id: str) -> Shown:
     option = next((one for one in offer.options if one.id == id), None)
     if option is None:
-        why = "is not an option of this booking"
-        raise Invalid("There is no such option.", faults=[Fault("/option_id", why)])
+        raise _no_such_option()
     if id in offer.past:
         raise Conflict(
             "That time has passed.",
@@ -197,17 +206,29 @@ async def _by_hand(write: Write, flight: Shown, offer: Offer, id: str) -> Shown:
             code="option-past",
         )
     try:
-        return await _move_to(write, flight, option)
+        made = await _move_to(write, flight, option)
     except Conflict as error:
         faults = await _taken(write, flight, option)
         raise Conflict(error.detail, code=error.code, faults=faults) from None
+    if made is None:
+        raise _no_such_option()
+    return made
 
 
-async def _move_to(write: Write, flight: Shown, option: Option) -> Shown:
-    """DESIGN 7.8 in one step; the new booking. Raises Conflict, and then nothing was done."""
+def _no_such_option() -> Invalid:
+    why = "is not an option of this booking"
+    return Invalid("There is no such option.", faults=[Fault("/option_id", why)])
+
+
+async def _move_to(write: Write, flight: Shown, option: Option) -> Shown | None:
+    """DESIGN 7.8 in one step; the new booking. Raises Conflict, and then nothing was done.
+
+    Nor was anything if it is None: another program has deleted the option, which nobody holds.
+    """
     with translated():
         async with write.conn.transaction():
-            await value(write.conn, "flight_released", id=flight["id"], option=option.id)
+            if not await value(write.conn, "flight_released", id=flight["id"], option=option.id):
+                return None
             made = await value(write.conn, "flight_succeeded", id=flight["id"])
     successor = present("bookings", orjson.loads(made))
     await tell(write, successor, confirmation(flight, successor), both(successor))

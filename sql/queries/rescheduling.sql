@@ -53,7 +53,7 @@ SELECT to_jsonb(statement_timestamp()) #>> '{}' AS now,
  WHERE o.booking_id = :id::uuid;
 
 -- name: flight_released(id, option)$
--- The old booking gives up its time for an option's.
+-- The old booking gives up its time for an option's, if there still is that option.
 UPDATE bookings AS b SET status = 'CANCELLED', rescheduled_to_datetime = o.suggested_datetime
   FROM reschedule_options AS o
  WHERE b.id = :id::uuid AND b.status = 'RESCHEDULING' AND o.id = :option::uuid AND o.booking_id = b.id
