@@ -128,12 +128,15 @@ async def change_booking(ask: Ask[Nothing, BookingPatch]) -> Answer:
     unless the patch names one. 409 ``illegal-move`` for a status that cannot follow, 409 ``overlap``
     for a time that is taken. A patch that changes nothing has no Hub-Transaction.
 
+    What is CONFIRMED when its time is over becomes COMPLETED by itself; what was left AT_RISK stays so
+    until somebody says whether it flew.
+
     RESCHEDULING says that the flight needs a new time. Nobody is asked or told by that, there is no
-    deadline and nothing is escalated, until times are offered: ``PUT …/options``, by the rescheduling AI
-    or an admin, who may then choose one by ``POST …/reschedule``. CONFIRMED again, and the old time
-    holds: options and rankings are gone, and do not come back with the next search. In the midst of an
-    offer, who takes the flight over is told, and asked until the deadline as it is; what the one who
-    goes has said is gone.
+    deadline and nothing is escalated, until times are offered: ``PUT …/options``, by the rescheduling
+    AI or an admin, who may then choose one by ``POST …/reschedule``. CONFIRMED again, and the old time
+    holds: options and rankings are gone, and do not come back with the next search. In the midst of
+    an offer, who takes the flight over is told, and asked until the deadline as it is; what the one
+    who goes has said is gone.
     """
     done = await bookings.change(ask.house.pool, ask.who, ask.id, ask.body, ask.expected)
     return answers.changed(done)

@@ -54,7 +54,7 @@ class WindowsQuery(Within):
 
 
 class CommonQuery(Within):
-    """Who is to fly, for how many minutes, and in which aircraft if that is known."""
+    """Who is to fly, for how many minutes, and in which aircraft: unnamed, no aircraft is looked at."""
 
     student: Id
     instructor: Id
@@ -100,8 +100,10 @@ class Slots(Window):
 async def common_slots(ask: Ask[CommonQuery, Nothing]) -> Answer:
     """When a student and an instructor can both fly: for those two, admins and integrations.
 
-    Their live bookings are taken away, and those of the aircraft if one is named. Each slot is as
-    long as it is, and no shorter than ``duration``.
+    Their live bookings are taken away, and those of the aircraft that ``aircraft_id`` names. Without
+    it no aircraft is looked at, and a booking in one may yet be refused as 409 ``overlap``: for a new
+    time of a flight, ask with that booking's own ``aircraft_id``, and for a choice among several once
+    for each. Each slot is as long as it is, and no shorter than ``duration``.
     """
     query, zone = ask.query, ask.house.settings.zone
     found = await windows.common(

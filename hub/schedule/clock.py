@@ -3,8 +3,10 @@
 Every node runs a clock; each thing is done in a transaction of its own by whichever holds the
 clock's advisory lock for as long as that lasts, so no node is waited for that is gone. The clock
 sleeps until the next moment there is something to do and is woken by the feed when one appears.
-Invariant: what is due is read from the rows and what was done is marked in them, in the same
-transaction; nothing is remembered here, so nothing is done twice or lost with a node.
+Completed is what was CONFIRMED when its time was over, and nothing else: whether a flight flew that
+was left AT_RISK is for its people to say. Invariant: what is due is read from the rows and what was
+done is marked in them, in the same transaction; nothing is remembered here, so nothing is done twice
+or lost with a node.
 """
 
 from __future__ import annotations
