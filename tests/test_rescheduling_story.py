@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from offers import PATH, ranking, times
+from offers import (
+    PATH,
+    move_deadline,
+    offer,
+    rank,
+    ranking,
+    successors,
+    times,
+    told,
+    until,
+    waiting,
+)
 from resthouse import ID, Rest, at, opened
 from running import Client
 from school import broken
@@ -23,17 +37,23 @@ async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
         yield door
 
 
+#: What somebody's screen was told: by watch, then by transaction, the items.
+Told = dict[str, dict[str, list[dict[str, Any]]]]
+
+
 class Screen:
-    """One person's screen: their flights and what they are told."""
+    """One person's screen: their flights and what they are told; ``search``: what is on offer, too."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     @classmethod
-    async def of(cls, dial: Dial, door: Rest, who: str) -> Screen:
+    async def of(cls, dial: Dial, door: Rest, who: str, *, search: bool = False) -> Screen:
         client = await dial(door.hub, door.tokens[who])
         await client.watch("flights", "bookings")
         await client.watch("notes", "notifications")
+        if search:
+            await client.watch("search", "reschedule")
         return cls(client)
 
     async def hears(self, *watches: str) -> dict[str, list[dict[str, Any]]]:
@@ -56,6 +76,29 @@ class Screen:
         heard = await self.hears("flights", "notes")
         assert [item["row"]["status"] for item in heard["flights"]] == [status]
         assert [item["row"]["type"] for item in heard["notes"]] == [kind]
+
+    async def hears_out(self, last: str, *watches: str) -> Told:
+        """All that is told until these watches have told the transaction ``last``, and then nothing.
+
+        Those who race may come in one frame, but each in one only, whole, and once in each watch.
+        """
+        told: Told = {id: {} for id in self.client.views}
+        views = {view: id for id, view in self.client.views.items()}
+        while not all(last in told[watch] for watch in watches):
+            change = await self.client.until("change")
+            self.client.follow(change)
+            for transaction in change["transactions"]:
+                heard = told[views[change["view"]]]
+                assert transaction["tx"] not in heard, "told twice"
+                heard[transaction["tx"]] = transaction["items"]
+        assert await self.client.silent()
+        return told
+
+    async def shows_what_is_so(self, door: Rest, who: str) -> None:
+        """What it has by now is what a reader gets."""
+        for watch, path in (("flights", PATH), ("notes", "/api/v1/notifications?limit=100")):
+            read = await door.ask(who, "GET", path)
+            assert self.client.rows[watch] == {row["id"]: row for row in read.json["items"]}
 
 
 async def test_a_flight_gets_a_new_time(door: Rest, connect: Dial) -> None:
@@ -155,3 +198,123 @@ async def test_a_flight_gets_none_and_the_school_settles_it(door: Rest, connect:
     heard = await office.hears("flights")
     assert [item["key"] for item in heard["flights"]] == [flight["id"], new["id"]]
     assert await broken(door.conn) == {}
+
+
+async def test_the_deadline_comes_on_every_screen(door: Rest, connect: Dial) -> None:
+    flight = await door.booking()
+    a, *_ = await offer(door, flight)
+    await rank(door, "sam", flight, ranking(a))
+    people = ("sam", "ina", "admin")
+    screens = {who: await Screen.of(connect, door, who, search=True) for who in people}
+    bystander = await Screen.of(connect, door, "sue", search=True)
+
+    await move_deadline(door, flight, timedelta(milliseconds=300))
+    await until(lambda: told(door, "ESCALATION", flight), ["Admin", "Ina", "Sam"])
+    moved, over = await transactions(door, "reschedulings", 2)
+    for who, screen in screens.items():
+        heard = await screen.hears_out(over, "search", "notes")
+        # Two transactions: the clock is moved, and what it brings. The flight itself does not change.
+        assert [*heard["search"]] == [moved, over]
+        assert ([*heard["notes"]], heard["flights"]) == ([over], {})
+        [item] = heard["search"][over]
+        assert (item["key"], item["changed"]) == (flight["id"], ["escalated_at"])
+        [item] = heard["notes"][over]
+        assert (item["row"]["type"], item["row"]["booking_id"]) == ("ESCALATION", flight["id"])
+        [row] = screen.client.rows["search"].values()
+        assert (row["student_submitted"], row["instructor_submitted"]) == (True, False)
+        await screen.shows_what_is_so(door, who)
+    assert await bystander.client.silent()
+
+
+async def test_of_two_who_confirm_at_once_every_screen_shows_one(door: Rest, connect: Dial) -> None:
+    """Both submit last, and an admin chooses, while the flight is held; then all go at once."""
+    flight = await door.booking()
+    path = f"{PATH}/{flight['id']}"
+    a, b, c = await offer(door, flight)
+    people = ("sam", "ina", "admin")
+    screens = {who: await Screen.of(connect, door, who, search=True) for who in people}
+    bystander = await Screen.of(connect, door, "sue", search=True)
+    async with door.conn.transaction():
+        await door.conn.execute("SELECT FROM bookings FOR NO KEY UPDATE")
+        racing = [
+            asyncio.create_task(one)
+            for one in (
+                rank(door, "sam", flight, ranking(a, b)),
+                rank(door, "ina", flight, ranking(b, a)),
+                door.ask("admin", "POST", f"{path}/reschedule", {"option_id": c}),
+                door.ask("admin", "POST", f"{path}/reschedule", {"option_id": a}),
+            )
+        ]
+        await waiting(door, len(racing))
+    said = await asyncio.gather(*racing)
+    assert {answer.status for answer in said} <= {200, 201, 409}
+
+    [new] = await successors(door, flight)
+    [moved] = await transactions(door, "notifications", 1)
+    assert moved in [answer.headers.get("Hub-Transaction") for answer in said]
+    for who, screen in screens.items():
+        watches = ("flights", "search") if who == "admin" else ("flights", "search", "notes")
+        heard = await screen.hears_out(moved, *watches)
+        assert [*heard["flights"]] == [moved]
+        was, became = heard["flights"][moved]
+        assert (was["key"], was["row"]["status"]) == (flight["id"], "CANCELLED")
+        assert (became["key"], became["row"]["status"]) == (new["id"], "CONFIRMED")
+        # Whoever answered before it was settled is told of as well, and the search is over with it.
+        assert [*heard["search"]][-1] == moved
+        assert heard["search"][moved] == [{"op": "remove", "key": flight["id"]}]
+        assert screen.client.rows["search"] == {}
+        notes = [] if who == "admin" else ["CONFIRMATION"]
+        assert [item["row"]["type"] for item in heard["notes"].get(moved, [])] == notes
+        assert {*heard["notes"]} <= {moved}
+        await screen.shows_what_is_so(door, who)
+    assert await bystander.client.silent()
+
+
+@pytest.mark.parametrize("first", ["the set", "the student"])
+async def test_options_regenerated_while_a_student_submits_on_every_screen(
+    door: Rest, connect: Dial, first: str
+) -> None:
+    """Nobody ever sees a ranking of options that are gone, nor the new set as if it were ranked."""
+    flight = await door.booking()
+    old = await offer(door, flight)
+    screens = {who: await Screen.of(connect, door, who, search=True) for who in ("sam", "ina")}
+    again = partial(door.ask, "ai", "PUT", f"{PATH}/{flight['id']}/options", times(10, 13))
+    submit = partial(rank, door, "sam", flight, ranking(*old))
+    order = [again, submit] if first == "the set" else [submit, again]
+    racing = []
+    async with door.conn.transaction():
+        await door.conn.execute("SELECT FROM bookings FOR NO KEY UPDATE")
+        for n, begin in enumerate(order, 1):
+            racing.append(asyncio.create_task(begin()))
+            await waiting(door, n)
+    said = dict(zip(order, await asyncio.gather(*racing), strict=True))
+    assert said[again].status == 200
+    assert said[submit].status == (422 if first == "the set" else 200)
+
+    made = said[again].headers["Hub-Transaction"]
+    before = [] if first == "the set" else [said[submit].headers["Hub-Transaction"]]
+    new = {one["id"] for one in said[again].json["items"]}
+    for who, screen in screens.items():
+        heard = await screen.hears_out(made, "search", "notes")
+        assert [*heard["search"]] == [*before, made]
+        assert ([*heard["notes"]], heard["flights"]) == ([made], {})
+        for transaction in before:
+            [item] = heard["search"][transaction]
+            assert item["row"]["student_submitted"] is True
+            assert {one["id"] for one in item["row"]["options"]} == set(old)
+        [item] = heard["search"][made]
+        assert item["row"]["student_submitted"] is False
+        assert {one["id"] for one in item["row"]["options"]} == new
+        [item] = heard["notes"][made]
+        assert item["row"]["type"] == "OPTIONS_AVAILABLE"
+        assert screen.client.rows["search"][flight["id"]] == heard["search"][made][0]["row"]
+        await screen.shows_what_is_so(door, who)
+
+
+async def transactions(door: Rest, entity: str, how_many: int) -> list[str]:
+    """The last so many that changed such rows, in order."""
+    rows = await door.conn.fetch(
+        "SELECT xid::text AS xid, max(lsn) FROM events WHERE entity = $1 GROUP BY xid ORDER BY 2",
+        entity,
+    )
+    return [row["xid"] for row in rows][-how_many:]
