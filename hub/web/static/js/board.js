@@ -142,13 +142,14 @@ export class Board {
       sign,
       time: h("span", { class: "block-time" }),
       word: h("span", { class: "block-word" }),
+      short: h("span", { class: "block-short", "aria-hidden": "true" }),
       who: h("span", { class: "block-who" }),
       from: h("span", { class: "block-from" }),
       to: h("span"),
     };
     const way = h("span", { class: "block-route" }, part.from, part.to);
     const button = h("button", { type: "button", class: "block" },
-      h("span", { class: "block-top" }, part.time, part.word, sign), part.who, way);
+      h("span", { class: "block-top" }, part.time, part.word, part.short, sign), part.who, way);
     const item = h("li", { class: "slot", "data-fades": "" }, button);
     button.addEventListener("click", () => this._onopen(item.flightKey, button));
     item.parts = { ...part, button };
@@ -157,7 +158,7 @@ export class Board {
 
   _updateBlock(item, flight, { part, now, role, changes, shown, says }) {
     const { row } = flight;
-    const { button, sign, time, word, who, from, to } = item.parts;
+    const { button, sign, time, word, short, who, from, to } = item.parts;
     item.flightKey = flight.key;
     const left = Number(part(Math.max(flight.start, shown.left)));
     const right = Number(part(Math.min(flight.end, shown.right)));
@@ -171,6 +172,7 @@ export class Board {
     setIcon(sign, STATUS[row.status].icon);
     setText(time, clock(flight.start));
     setText(word, STATUS[row.status].word);
+    setText(short, STATUS[row.status].short);
     setText(who, says(row, role));
     setText(from, `${row.departure_airport} `);
     setText(to, isLocal(row) ? "local" : `→ ${row.arrival_airport}`);

@@ -2,12 +2,13 @@
  * Every word the page says, and how it writes times. en-US; the browser's own zone.
  */
 
+/** `short` is for a narrow block of the timeline. */
 export const STATUS = {
-  CONFIRMED: { word: "Confirmed", icon: "confirmed" },
-  AT_RISK: { word: "At risk", icon: "at-risk" },
-  RESCHEDULING: { word: "Rescheduling", icon: "rescheduling" },
-  COMPLETED: { word: "Completed", icon: "completed" },
-  CANCELLED: { word: "Cancelled", icon: "cancelled" },
+  CONFIRMED: { word: "Confirmed", short: "Conf.", icon: "confirmed" },
+  AT_RISK: { word: "At risk", short: "Risk", icon: "at-risk" },
+  RESCHEDULING: { word: "Rescheduling", short: "Move", icon: "rescheduling" },
+  COMPLETED: { word: "Completed", short: "Done", icon: "completed" },
+  CANCELLED: { word: "Cancelled", short: "Canc.", icon: "cancelled" },
 };
 
 export const NOTICE = {
@@ -247,6 +248,14 @@ export const SAY = {
   nonePast: (days) => `No flights in the last ${days} days`,
   editIt: "Change this flight",
   editFlight: (whose) => `Flight of ${whose}`,
+  clash: "Somebody changed this while you were at it",
+  clashYours: (value) => `yours: ${value}`,
+  saveMine: "Save mine on top",
+  takeTheirs: "Take theirs",
+  became: "to",
+  student: "Student",
+  instructor: "Instructor",
+  training: "Training",
   departs: (zone) => `Departs (${zone})`,
   minutes: "Minutes",
   aircraft: "Aircraft",
