@@ -86,6 +86,25 @@ async def test_the_last_known_board_survives_a_reload_while_the_hub_is_away(
     await expect(kiosk.flight(key)).to_have_attribute("data-status", "AT_RISK", timeout=PATIENCE)
 
 
+async def test_what_is_recalled_is_marked_though_the_machines_clock_came_back_early(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, at="now()")
+    kiosk = await hang(hub, visit)
+    await expect(kiosk.flight(key)).to_be_visible()
+    await kept(kiosk)
+    visit.hub_is_away = True
+    await hub.stop()
+    # After the power cut this machine believes that it is last month.
+    await visit.page.add_init_script(
+        "{ const now = Date.now; Date.now = () => now() - 30 * 86400e3 }"
+    )
+    await visit.page.reload()
+    await expect(kiosk.flight(key)).to_be_visible(timeout=PATIENCE)
+    await expect(visit.page.locator("#banner-title")).to_contain_text("Stale since")
+    await kiosk.says("Not live")
+
+
 async def test_switched_on_without_a_hub_it_says_so_and_pairs_when_there_is_one(
     hub: Hub, visit: Visit
 ) -> None:

@@ -16,6 +16,8 @@ let asked; // [ms, path]
 let shown;
 let answers; // path → () => [status, body, headers] | throws
 let now;
+let told; // [Date, ms]
+const time = { hear: (answer, trip) => told.push([answer.headers.get("Date"), trip]) };
 
 beforeEach(() => {
   mock.timers.reset();
@@ -23,6 +25,7 @@ beforeEach(() => {
   now = 0;
   asked = [];
   shown = [];
+  told = [];
   mock.method(performance, "now", () => now);
   mock.method(AbortSignal, "timeout", () => undefined);
   globalThis.fetch = async (path) => {
@@ -47,7 +50,7 @@ test("it asks every interval until it is approved", async () => {
   let approved = false;
   answers = (path) =>
     path.endsWith("claim") ? (approved ? [200, { token: "hubd_x", device: {} }] : [202, { pending: true }]) : [201, BEGUN];
-  const found = pair((told) => shown.push(told));
+  const found = pair((told) => shown.push(told), time);
   await pass(61_000);
   assert.equal(asked.length, 1 + 12);
   approved = true;
@@ -58,9 +61,18 @@ test("it asks every interval until it is approved", async () => {
   assert.ok(!JSON.stringify(shown).includes("secret"));
 });
 
+test("each answer tells the time, and how long it took", async () => {
+  const Date = "Thu, 31 Jan 2030 15:00:00 GMT";
+  answers = (path) => (path.endsWith("claim") ? [503, {}, { Date }] : [201, BEGUN, { Date }]);
+  pair((what) => shown.push(what), time);
+  await pass(6_000);
+  assert.deepEqual(told.map(([date]) => date), [Date, Date]);
+  assert.ok(told.every(([, trip]) => trip >= 0 && trip <= 100));
+});
+
 test("a code that is over is replaced, and a hub that refuses each at once is not hurried", async () => {
   answers = (path) => (path.endsWith("claim") ? [202, {}] : [201, BEGUN]);
-  pair((told) => shown.push(told));
+  pair((told) => shown.push(told), time);
   await pass(1_300_000);
   assert.equal(begins().length, 3);
 
@@ -74,7 +86,7 @@ test("without a hub it tries ever more slowly, for ever, and says when", async (
   answers = () => {
     throw new TypeError("no network");
   };
-  pair((told) => shown.push(told));
+  pair((told) => shown.push(told), time);
   await pass(3_600_000);
   const gaps = asked.slice(1).map(([at], place) => at - asked[place][0]);
   assert.ok(Math.min(...gaps) >= 2_000);
@@ -85,7 +97,7 @@ test("without a hub it tries ever more slowly, for ever, and says when", async (
 
 test("what the hub wishes is kept", async () => {
   answers = () => [429, {}, { "Retry-After": "300" }];
-  pair((told) => shown.push(told));
+  pair((told) => shown.push(told), time);
   await pass(3_600_000);
   assert.ok(asked.length <= 13, `${asked.length}`);
 });
@@ -96,7 +108,7 @@ test("while the hub is away the code stays", async () => {
     if (away) throw new TypeError("no network");
     return path.endsWith("claim") ? [202, {}] : [201, BEGUN];
   };
-  pair((told) => shown.push(told));
+  pair((told) => shown.push(told), time);
   await pass(10_000);
   away = true;
   await pass(60_000);

@@ -9,6 +9,7 @@ import { Board } from "./screen.js";
 import { Frame } from "./frame.js";
 import { Reloading } from "./reloading.js";
 import { Time } from "./time.js";
+import { firstPicture, isRefused } from "./asking.js";
 import { forget, keep, recall } from "./memory.js";
 import { hang } from "./wall.js";
 import { Showing } from "./showing.js";
@@ -16,15 +17,15 @@ import { pair } from "./pairing.js";
 import { stay } from "./staying.js";
 
 const TODAY = { from: "today", to: "tomorrow" };
-const PATIENCE = 8_000; // ms for the first picture
 const AGAIN = 60_000; // after a verdict that was none of ours
 const SETTLED = 90_000; // longer than boot.js ever waits
 const RECENT = 60_000; // an order to show itself that is older than this is of yesterday
 
 // Only then is the next failure to load a file (`boot.js`) the first again, and answered at once.
 setTimeout(() => dispatchEvent(new Event("hub:started")), SETTLED);
-const time = new Time();
-time.offset = recall("board")?.offset ?? 0;
+const time = new Time(recall("board")?.offset);
+/** When this page was begun, by the hub's clock. */
+let begun = null;
 const frame = new Frame(time);
 const board = new Board(time);
 const reloading = new Reloading(time);
@@ -37,7 +38,7 @@ for (;;) {
     const held = recall("token");
     if (held) await run(held);
     else {
-      const { token } = await pair((told) => frame.pairing(told));
+      const { token } = await pair((told) => frame.pairing(told), time);
       keep("token", token);
       frame.paired();
     }
@@ -66,65 +67,35 @@ async function run(token) {
 
 /** Resolves when the hub has said that this screen is none of its own. */
 async function follow(token, client, showing) {
-  const start = await firstPicture(token);
+  const start = await firstPicture(TODAY, token, time);
   const self = client.watch("devices");
   showing.follow(client, client.watch("board", TODAY, start), self, "rows" in start);
   let met = false;
   client.on("welcome", () => {
     if (met) reloading.suspect();
     met = true;
+    begun ??= client.now() - performance.now();
   });
-  const obey = () => showing.device && obeyed(showing.device, client);
+  const obey = () => begun !== null && showing.device && obeyed(showing.device);
   self.on("change", obey);
   client.on("welcome", obey);
   client.connect();
   await new Promise((revoked) => {
     client.on("stopped", async ({ code }) => {
-      if ((code === 4001 || code === 4003) && (await isRefused(token))) revoked();
+      if ((code === 4001 || code === 4003) && (await isRefused(token, time))) revoked();
       else setTimeout(() => client.connect(), AGAIN * (0.5 + Math.random() / 2));
     });
   });
 }
 
-/** Today's rows and their cursor by one read; {} where it fails, and the watch brings them. */
-async function firstPicture(token) {
-  try {
-    const answer = await ask(`/api/v1/board?${new URLSearchParams(TODAY)}`, token);
-    const cursor = answer.headers.get("Hub-Cursor");
-    if (!answer.ok || !cursor) return {};
-    const { items, next } = await answer.json();
-    return next === null ? { cursor, rows: items } : {};
-  } catch {
-    return {};
-  }
-}
-
-/** Said twice, by two doors: only then is the credential given up. */
-async function isRefused(token) {
-  try {
-    const { status } = await ask("/api/v1/devices/me", token);
-    return status === 401;
-  } catch {
-    return false;
-  }
-}
-
-function ask(path, token) {
-  return fetch(path, {
-    headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
-    cache: "no-store",
-    signal: AbortSignal.timeout(PATIENCE),
-  });
-}
-
 /** What an admin asked of this very screen. */
-function obeyed(device, client) {
+function obeyed(device) {
   const before = recall("obeyed") ?? {};
   const { identify_at: identify, reload_at: reload } = device;
   const isNew = (at, known) => at !== null && Date.parse(at) > Date.parse(known ?? "1970-01-01");
   const shows = isNew(identify, before.identify) && time.now() - Date.parse(identify) < RECENT;
   // A page that was asked for after the order has obeyed it.
-  const loads = isNew(reload, before.reload) && Date.parse(reload) > performance.timeOrigin + client.offset;
+  const loads = isNew(reload, before.reload) && Date.parse(reload) > begun;
   if (identify !== (before.identify ?? null) || reload !== (before.reload ?? null)) keep("obeyed", { identify, reload });
   if (shows) frame.identify(device.name);
   if (loads) reloading.ask();

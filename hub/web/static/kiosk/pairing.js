@@ -1,6 +1,7 @@
 /**
  * How this screen comes by a credential: it shows a code, and asks until an admin has typed it in.
  *
+ * What the hub answers also tells the time, so that a screen shows the hub's before it is anybody's.
  * Invariants: the code to keep is in no element; it never asks more often than it was told to, and
  * ever more slowly while nobody answers; a code that is over is replaced by itself.
  */
@@ -10,17 +11,17 @@ const LEAST = 2_000; // ms between two questions, whatever was said
 const MOST = 60_000;
 
 /**
- * Resolves with {token, device}. `show` is told {code, where, until}, {offline, retryAt} or {taken};
+ * Resolves with {token, device}. `time` hears each answer; `show` is told {code, where, until}, {offline, retryAt} or {taken};
  * times are of `performance.now()`.
  */
-export async function pair(show) {
+export async function pair(show, time) {
   let failures = 0;
   for (;;) {
     const begun = performance.now();
     try {
-      const told = await ask(ROOT);
+      const told = await ask(time, ROOT);
       const until = performance.now() + told.body.expires_in * 1000;
-      const found = await claimed(told.body, until, show);
+      const found = await claimed(told.body, until, show, time);
       if (found) {
         show({ taken: true });
         return found;
@@ -37,14 +38,14 @@ export async function pair(show) {
 }
 
 /** The credential, or null when the code is over. */
-async function claimed({ device_code, user_code, interval, verification_uri }, until, show) {
+async function claimed({ device_code, user_code, interval, verification_uri }, until, show, time) {
   const shown = { code: user_code, where: verification_uri, until };
   let failures = 0;
   show(shown);
   while (performance.now() < until) {
     await pause(Math.min(Math.max(LEAST, interval * 1000, failures ? backoff(failures) : 0), until - performance.now()));
     try {
-      const { status, body } = await ask(`${ROOT}/claim`, { device_code });
+      const { status, body } = await ask(time, `${ROOT}/claim`, { device_code });
       failures = 0;
       show(shown);
       if (status === 200) return body;
@@ -59,7 +60,8 @@ async function claimed({ device_code, user_code, interval, verification_uri }, u
   return null;
 }
 
-async function ask(path, body) {
+async function ask(time, path, body) {
+  const begun = performance.now();
   const answer = await fetch(path, {
     method: "POST",
     headers: body ? { "Content-Type": "application/json" } : {},
@@ -67,6 +69,7 @@ async function ask(path, body) {
     cache: "no-store",
     signal: AbortSignal.timeout(PATIENCE),
   });
+  time.hear(answer, performance.now() - begun);
   if (!answer.ok) {
     const after = Number(answer.headers.get("Retry-After"));
     const retryAfter = after > 0 ? after * 1000 : 0;

@@ -61,11 +61,13 @@ export class Board {
     if (this.#drawing) return;
     this.#drawing = true;
     // Not by the frame alone: a screen that is switched off gives none, and is right when it is on.
-    const timer = setTimeout(() => this.#draw(), 250);
-    requestAnimationFrame(() => {
+    const draw = () => {
       clearTimeout(timer);
+      cancelAnimationFrame(frame);
       this.#draw();
-    });
+    };
+    const timer = setTimeout(draw, 250);
+    const frame = requestAnimationFrame(draw);
   }
 
   #draw(turned = false) {

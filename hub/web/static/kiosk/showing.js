@@ -2,7 +2,8 @@
  * What is on the board and how true it is: from the live watch or, until it is, from memory.
  *
  * Invariants: "Live" is the watch's own word and "Stale since" the end of the hub's promise, never a
- * guess; what was known stays until something newer is; only what was vouched for is remembered.
+ * guess; what is from memory is stale, whatever this machine's clock says; what was known stays until
+ * something newer is; only what was vouched for is remembered.
  */
 import { keep } from "./memory.js";
 import { SAY } from "./words.js";
@@ -31,7 +32,7 @@ export class Showing {
     this.#board = board;
     this.#frame = frame;
     this.#kept = Array.isArray(kept?.rows) ? new Map(kept.rows.map((row) => [row.id, row])) : null;
-    this.#vouched = this.#kept && kept.vouched;
+    this.#vouched = this.#kept && (kept.vouched ?? this.#time.now());
     this.#render();
     this.#time.second(this.#second);
     this.#time.minute(this.#save);
@@ -44,7 +45,7 @@ export class Showing {
     if (isRead) this.#vouched = this.#time.now() + OPENING;
     this.#watch = watch;
     this.#self = self;
-    client.on("welcome", () => (this.#time.offset = client.offset));
+    client.on("welcome", () => this.#time.follow(client));
     for (const name of ["state", "fresh"]) client.on(name, () => this.#render());
     watch.on("status", () => this.#render());
     watch.on("change", ({ transactions }) => {
@@ -86,7 +87,8 @@ export class Showing {
     const rows = this.#isWhole ? this.#watch.rows : (this.#kept ?? this.#watch?.rows ?? NONE);
     // With other rights there is nothing until the new picture is there, which is not "no departures".
     const known = this.#isWhole || this.#kept !== null || rows.size > 0;
-    const isStale = !isLive && this.#vouched !== null && this.#time.now() > this.#vouched;
+    const isRecalled = this.#kept !== null;
+    const isStale = !isLive && (isRecalled || (this.#vouched !== null && this.#time.now() > this.#vouched));
     const state = client?.state ?? "connecting";
     const kind = isLive ? "live" : isStale ? "stale" : state === "waiting" || state === "stopped" ? "waiting" : "connecting";
     this.#frame.link(kind, isStale ? this.#vouched : null);
@@ -111,7 +113,7 @@ export class Showing {
     if (this.#ended || this.#watch?.status !== "live") return;
     keep("board", {
       rows: [...this.#watch.rows.values()],
-      vouched: this.#vouched,
+      vouched: this.#time.now(), // what is true now; nobody will know of later
       offset: this.#client.offset,
       name: this.device?.name ?? "",
       airport: this.device?.airport ?? "",
