@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     # How fast a principal, or an address of nobody known, may ask: requests a second, and at once.
     requests_per_second: float = Field(20.0, gt=0)
     requests_burst: int = Field(100, ge=1)
+    #: Whether a change to a row must say which version of it it is for (RFC 6585, section 3: 428).
+    require_if_match: bool = False
 
     # The feed.
     retention_hours: float = Field(72.0, gt=0)

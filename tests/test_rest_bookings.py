@@ -581,7 +581,7 @@ async def test_filters_narrow(door: Rest) -> None:
         assert "".join(name[row["id"]] for row in said.json["items"]) == expected, query
         assert "Hub-Cursor" in said.headers
     for query, where in {
-        f"from={at(2)}&to={at(1)}": [""],
+        f"from={at(2)}&to={at(1)}": ["to"],
         "from=2030-01-01T00:00:00 01:00": ["from"],
         "since=2030-01-01T00:00:00Z": ["since"],
     }.items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from resthouse import draft
 
+import hub
 from hub.errors import Invalid, Stale, Unparsable
 from hub.model import BookingStatus
 from hub.rest import strict
@@ -126,13 +129,34 @@ def test_what_a_patch_gives() -> None:
 
 
 def test_the_moves() -> None:
-    statuses = set(get_args(BookingStatus))
-    assert MOVES.keys() == statuses
-    assert all(onward <= statuses for onward in MOVES.values())
-    assert all(may_move(status, status) for status in MOVES)
-    assert {status for status in MOVES if not MOVES[status]} == {"CANCELLED", "COMPLETED"}
-    # Whatever happens, a booking can still be called off.
-    assert all("CANCELLED" in onward for onward in MOVES.values() if onward)
+    """The table, written down once more: from each row's status to each column's."""
+    statuses = ("CONFIRMED", "AT_RISK", "RESCHEDULING", "CANCELLED", "COMPLETED")
+    assert statuses == get_args(BookingStatus)
+    legal = {
+        "CONFIRMED": (1, 1, 1, 1, 1),
+        "AT_RISK": (1, 1, 1, 1, 1),
+        "RESCHEDULING": (1, 0, 1, 1, 0),
+        "CANCELLED": (0, 0, 0, 1, 0),
+        "COMPLETED": (0, 0, 0, 0, 1),
+    }
+    for before, row in legal.items():
+        assert tuple(int(may_move(before, after)) for after in statuses) == row, before
+
+
+def test_the_page_offers_no_other_moves() -> None:
+    """The admin's form all of them; the instructor's all that are not the weather's or the AI's to make."""
+    static = Path(hub.__file__).parent / "web" / "static"
+    for file, left_out in (
+        ("admin/flight.js", frozenset()),
+        ("js/flight-edit.js", frozenset({"AT_RISK", "RESCHEDULING"})),
+    ):
+        [table] = re.findall(r"const MOVES = {\n(.*?)\n};", (static / file).read_text(), re.DOTALL)
+        offered = {
+            before: frozenset(re.findall(r"[A-Z_]+", onward))
+            for before, onward in re.findall(r"(\w+): \[(.*?)\]", table)
+        }
+        for before, onward in MOVES.items():
+            assert offered.get(before, frozenset()) == onward - left_out, (file, before)
 
 
 def test_versions() -> None:

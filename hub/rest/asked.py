@@ -24,6 +24,10 @@ from hub.rest.problem import Refused
 M = TypeVar("M", bound=BaseModel)
 
 MAX_BODY = 256 * 1024
+#: What a stranger may send: a code, a name.
+SMALL_BODY = 4 * 1024
+#: Faults that are told of one request.
+MOST_FAULTS = 100
 #: Seconds for a whole body to arrive.
 BODY_TIMEOUT = 15.0
 JSON = "application/json"
@@ -63,23 +67,31 @@ def query(model: type[M], request: web.Request, many: Collection[str] = ()) -> M
     except ValidationError as error:
         faults += _faults(error, lambda loc: f"?{loc[0]}" if loc else "?")
     if faults:
-        raise Invalid("The query asks for what cannot be.", faults=faults)
+        raise _invalid("The query asks for what cannot be.", faults)
     return found
 
 
-async def body(model: type[M], request: web.Request, types: Collection[str]) -> M:
-    """The body as ``model``. Raises Refused (408, 413, 415), Unparsable, Invalid."""
+async def body(
+    model: type[M], request: web.Request, types: Collection[str], most: int = MAX_BODY
+) -> M:
+    """The body as ``model``, of ``most`` bytes. Raises Refused (408, 413, 415), Unparsable, Invalid."""
     coding = codings.coding(request)
     _check_type(request, types)
-    sent = codings.decoded(await _bytes(request), coding, MAX_BODY)
+    sent = codings.decoded(await _bytes(request, most), coding, most)
     if sent is None:
-        raise too_large()
+        raise too_large(most)
     value = strict.loads(sent)
     try:
         return model.model_validate(value)
     except ValidationError as error:
         faults = _faults(error, lambda loc: strict.pointer(*loc))
-    raise Invalid("The body asks for what cannot be.", faults=faults)
+    raise _invalid("The body asks for what cannot be.", faults)
+
+
+def _invalid(detail: str, faults: list[Fault]) -> Invalid:
+    if len(faults) > MOST_FAULTS:
+        detail += f" Of its {len(faults)} faults the first {MOST_FAULTS} are told."
+    return Invalid(detail, faults=faults[:MOST_FAULTS])
 
 
 def tags(request: web.Request, header: str, *, weak: bool = False) -> frozenset[str] | None:
@@ -116,16 +128,16 @@ def _check_type(request: web.Request, types: Collection[str]) -> None:
         raise Refused(415, f"Send {said}, in UTF-8.", headers={header: ", ".join(types)})
 
 
-async def _bytes(request: web.Request) -> bytes:
-    if (request.content_length or 0) > MAX_BODY:
-        raise too_large()
+async def _bytes(request: web.Request, most: int) -> bytes:
+    if (request.content_length or 0) > most:
+        raise too_large(most)
     found = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             async for chunk in request.content.iter_any():
                 found += chunk
-                if len(found) > MAX_BODY:
-                    raise too_large()
+                if len(found) > most:
+                    raise too_large(most)
     except TimeoutError:
         raise _over(request, 408, "The body did not arrive in time.") from None
     except (RequestPayloadError, HttpProcessingError):
@@ -140,9 +152,9 @@ def _over(request: web.Request, status: int, detail: str, code: str | None = Non
     return Refused(status, detail, code=code, headers={"Connection": "close"})
 
 
-def too_large() -> Refused:
-    """A body over MAX_BODY."""
-    return Refused(413, f"A body may have {MAX_BODY} bytes.", code="too-large")
+def too_large(most: int = MAX_BODY) -> Refused:
+    """A body over ``most`` bytes."""
+    return Refused(413, f"A body may have {most} bytes.", code="too-large")
 
 
 def _faults(error: ValidationError, where: Callable[[tuple[str | int, ...]], str]) -> list[Fault]:

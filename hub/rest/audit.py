@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from hub.model import AuditEntry
 from hub.rest import paging
@@ -34,11 +42,13 @@ class AuditQuery(BaseModel):
     limit: paging.Limit = 50
     after: paging.After | None = None
 
-    @model_validator(mode="after")
-    def _in_order(self) -> AuditQuery:
-        if self.since is not None and self.until is not None and self.since >= self.until:
-            raise ValueError("'from' must be before 'to'")
-        return self
+    @field_validator("until")
+    @classmethod
+    def _in_order(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+        since = info.data.get("since")
+        if since is not None and until is not None and not since < until:
+            raise ValueError("is not after from")
+        return until
 
 
 class Audit(BaseModel):

@@ -15,6 +15,7 @@ from hub.rest.registry import Answer, Ask, Nothing, Routes
 from hub.rules.filters import BoardFilter
 from hub.rules.window import Day
 from hub.schedule import board
+from hub.schedule.fields import Digits
 from hub.schedule.reading import FIRST
 
 routes = Routes("board")
@@ -33,7 +34,8 @@ class BoardQuery(BoardFilter):
 
     model_config = ConfigDict(populate_by_name=False)
 
-    limit: Annotated[int, Field(ge=1, le=1000)] = 1000
+    #: A screen reads its whole board at once: ten pages of any other list.
+    limit: Annotated[int, Digits, Field(ge=1, le=1000)] = 1000
     after: paging.After | None = None
 
 

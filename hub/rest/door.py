@@ -21,7 +21,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from hub.errors import Fault, HubError, Invalid
+from hub.errors import Fault, HubError, Invalid, Stale
 from hub.rest import asked, cors
 from hub.rest.codings import TAGGED, WORTH, gzipped, takes_gzip
 from hub.rest.house import House
@@ -110,7 +110,8 @@ def serve(house: House, keeper: Keeper, route: Route) -> Serve:
             query = asked.query(route.query, request, route.many)
         body: Any = _NOTHING
         if route.body is not Nothing:
-            body = await asked.body(route.body, request, route.types)
+            most = asked.MAX_BODY if route.who is not None else asked.SMALL_BODY
+            body = await asked.body(route.body, request, route.types, most)
         ask: Ask[Any, Any] = Ask(
             house,
             request.rel_url,
@@ -118,7 +119,7 @@ def serve(house: House, keeper: Keeper, route: Route) -> Serve:
             query,
             body,
             principal,
-            _expected(request) if route.conditional else ANY,
+            _expected(house, request, route),
             _key(request, route, principal, body) if route.once else None,
             "" if principal is not None else _site(house, request),
         )
@@ -154,9 +155,26 @@ def _site(house: House, request: web.Request) -> str:
     return next(known, f"http{ends}")
 
 
-def _expected(request: web.Request) -> Expected:
+def _expected(house: House, request: web.Request, route: Route) -> Expected:
+    """What If-Match says. Raises Unparsable, Stale, and Refused (428) where one is demanded."""
+    if request.method in _SAFE:
+        return ANY
     tags = asked.tags(request, hdrs.IF_MATCH)
-    return ANY if tags is None or "*" in tags else Expected(tags)
+    if tags is None:
+        if route.conditional and house.settings.require_if_match:
+            why = (
+                "Read the row and send its ETag as If-Match, or * to write over whatever is there."
+            )
+            raise Refused(428, why)
+        return ANY
+    if "*" in tags:
+        return ANY
+    if not route.conditional:
+        # Ignored, it would let through the very write that its sender guards against.
+        raise Stale(
+            "Nothing here has a version that If-Match could name; send the request without."
+        )
+    return Expected(tags)
 
 
 def _key(request: web.Request, route: Route, principal: Principal | None, body: Any) -> Key | None:

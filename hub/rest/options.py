@@ -63,6 +63,7 @@ async def get_options(ask: Ask[Nothing, Nothing]) -> Answer:
     who=frozenset({"ADMIN"}),
     refusals=frozenset({409}),
     once=True,
+    conditional=True,
     scope="options:write",
 )
 async def put_options(ask: Ask[Nothing, OptionsDraft]) -> Answer:
@@ -72,7 +73,8 @@ async def put_options(ask: Ask[Nothing, OptionsDraft]) -> Answer:
     before departure or 12 hours from now, whichever is first; if that is past, the school is called
     in at once. Whoever takes the flight over is asked until the same deadline. 409 ``illegal-move``
     for a booking that is over. Send an Idempotency-Key if you may retry: without one, asking again
-    asks both again.
+    asks both again. If-Match takes the ETag that you were shown at this address: whatever anybody has
+    offered or answered since makes it another.
     """
-    done = await options.replace(ask.house.pool, ask.who, ask.id, ask.body, ask.key)
+    done = await options.replace(ask.house.pool, ask.who, ask.id, ask.body, ask.key, ask.expected)
     return answers.changed(done)

@@ -134,13 +134,13 @@ REFUSALS: dict[int, Refusal] = {
     ),
     412: Refusal(
         "Stale",
-        "The row is no longer the version that If-Match names: read it again.",
+        "The row is no longer the version that If-Match names, or nothing here has one: read it again.",
         "stale",
         "The row has changed since you read it; read it again.",
     ),
     413: Refusal(
         "TooLarge",
-        "A body may have 256 KiB, decompressed.",
+        "A body may have 256 KiB, decompressed; that of somebody not signed in, 4.",
         "too-large",
         "A body may have 262144 bytes.",
     ),
@@ -153,12 +153,19 @@ REFUSALS: dict[int, Refusal] = {
     ),
     422: Refusal(
         "Invalid",
-        "It can be read but means nothing that can be: every fault is told at once, a body's by "
-        "JSON Pointer. `key-reused`: this Idempotency-Key stood for another request.",
+        "It can be read but means nothing that can be: every fault is told at once (of more than a "
+        "hundred the first hundred), a body's by JSON Pointer. `key-reused`: this Idempotency-Key stood "
+        "for another request.",
         "invalid",
         "The body asks for what cannot be.",
         (),
         (Fault("/departure_airport", "is needed"),),
+    ),
+    428: Refusal(
+        "PreconditionRequired",
+        "This school's hub wants to know which version of the row a change is for: send If-Match.",
+        "precondition-required",
+        "Read the row and send its ETag as If-Match, or * to write over whatever is there.",
     ),
     429: Refusal(
         "TooManyRequests",

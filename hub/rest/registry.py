@@ -206,8 +206,10 @@ class Routes:
             refusals |= {400, 408, 413, 415}
         if conditional or once or method == "GET":
             refusals |= {400}
+        if method not in ("GET", "HEAD"):
+            refusals |= {400, 412}  # If-Match
         if conditional:
-            refusals |= {412}
+            refusals |= {428}
         refusals -= answers.keys()
         for status in refusals | answers.keys():
             HTTPStatus(status)  # ValueError for what is none

@@ -15,6 +15,8 @@ import orjson
 from hub.errors import Fault, Invalid, Unparsable
 
 MAX_DEPTH = 32
+#: Values and members: reading them holds up everybody, and nothing the hub takes has a tenth of it.
+MAX_COMMAS, MAX_MEMBERS = 20_000, 4_000
 
 
 def pointer(*path: str | int) -> str:
@@ -24,6 +26,8 @@ def pointer(*path: str | int) -> str:
 
 def loads(data: bytes) -> Any:
     """Read one JSON document. Raises Unparsable, or Invalid for a text with a NUL in it."""
+    if data.count(b",") > MAX_COMMAS or data.count(b":") > MAX_COMMAS:
+        raise Unparsable("The body holds more values than anything here has.")
     try:
         # Refuses bytes that are not UTF-8, lone surrogates, NaN, infinite numbers, trailing junk.
         value = orjson.loads(data)
@@ -37,6 +41,7 @@ def loads(data: bytes) -> Any:
 
 def _check(value: Any) -> None:
     faults = []
+    members_left = MAX_MEMBERS
     left: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
     while left:
         item, path = left.pop()
@@ -46,6 +51,10 @@ def _check(value: Any) -> None:
         elif isinstance(item, dict | list):
             if len(path) >= MAX_DEPTH:
                 raise Unparsable(f"The body is nested deeper than {MAX_DEPTH} levels.")
+            if isinstance(item, dict):
+                members_left -= len(item)
+                if members_left < 0:
+                    raise Unparsable("The body holds more members than anything here has.")
             members = list(item.items() if isinstance(item, dict) else enumerate(item))
             left.extend((member, (*path, name)) for name, member in members)
             faults += [

@@ -26,7 +26,7 @@ begins there is told exactly what changed since: no gap, no overlap. A write say
 
 **Versions.** A read's `ETag` is the version of what is shown. Send it as `If-None-Match` and an unchanged
 answer is 304; send it as `If-Match` with a change and a row that somebody changed meanwhile is 412
-instead of overwritten.
+instead of overwritten. A school may demand that (428); `If-Match: *` overwrites whatever is there.
 
 **Trying again.** A POST with an `Idempotency-Key` is done once, however often it is sent; the answer is
 kept a day, in the transaction of the write itself.
@@ -65,7 +65,8 @@ PARAMETERS: dict[str, Any] = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "Only if the row is still one of these versions (RFC 9110), else 412.",
+        "description": "Only if the row is still one of these versions (RFC 9110), else 412. "
+        "Where nothing has a version that could be meant, only `*` is taken.",
         "schema": _TAGS,
     },
     "IfNoneMatch": {

@@ -20,8 +20,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
-    model_validator,
+    field_validator,
 )
 
 from hub.model import BookingStatus
@@ -95,16 +96,15 @@ class FlightFilter(Filter):
     airport: Airport | None = None
     status: Statuses | None = None
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        match self.since, self.until:
-            case (Day() as since, Day() as until) if since < until:
-                return self
-            case (datetime() as begin, datetime() as end) if begin < end:
-                return self
-            case (None, _) | (_, None) | (Day(), datetime()) | (datetime(), Day()):
-                return self
-        raise ValueError("'from' must be before 'to'")
+    @field_validator("until")
+    @classmethod
+    def _in_order(cls, until: Bound | None, info: ValidationInfo) -> Bound | None:
+        match info.data.get("since"), until:
+            case (Day() as since, Day() as end) if not since < end:
+                raise ValueError("is not after from")
+            case (datetime() as since, datetime() as end) if not since < end:
+                raise ValueError("is not after from")
+        return until
 
     @property
     def slides(self) -> bool:

@@ -33,7 +33,9 @@ class KeyDraft(Draft):
 
     name: Name
     scopes: Annotated[
-        list[Scope], AfterValidator(lambda given: sorted(set(given))), Field(min_length=1)
+        list[Scope],
+        AfterValidator(lambda given: sorted(set(given))),
+        Field(min_length=1, max_length=50),
     ]
 
 

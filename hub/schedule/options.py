@@ -26,7 +26,7 @@ from hub.schedule.reading import One, Shown
 from hub.schedule.rescheduling import escalate, forget
 from hub.schedule.statements import run, value
 from hub.schedule.telling import both, options_available, tell
-from hub.schedule.version import encode
+from hub.schedule.version import ANY, Expected, encode
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
@@ -78,15 +78,23 @@ async def of(pool: Pool, who: Principal, id: str) -> One:
 
 
 async def replace(
-    pool: Pool, who: Principal, id: str, draft: OptionsDraft, key: Key | None = None
+    pool: Pool,
+    who: Principal,
+    id: str,
+    draft: OptionsDraft,
+    key: Key | None = None,
+    expected: Expected = ANY,
 ) -> Written:
-    """Make the options anew; both are told and asked. Raises NotFound, Conflict, Invalid.
+    """Make the options anew; both are told and asked. Raises NotFound, Conflict, Invalid, Stale.
 
     Where the deadline has come already, people are called in at once.
     """
     given = draft.options
 
     async def work(write: Write, flight: Shown) -> Done:
+        if expected is not ANY:
+            before = await run(write.conn, "options_of", id=id, person=seer(who))
+            expected.check(_shown(before["row"]))
         if not may_move(flight["status"], "RESCHEDULING"):
             raise illegal(flight["status"], "RESCHEDULING")
         times = [one.suggested_datetime for one in given]
