@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import Any
 
 from playwright.async_api import expect
@@ -99,3 +101,54 @@ async def test_what_somebody_changed_meanwhile_is_not_overwritten(
     )
     assert await sql.fetchval("SELECT start_time::text FROM availability_patterns") == "09:00:00"
     await expect(page.locator(".chip")).to_have_text("09:00–13:00", timeout=PATIENCE)
+
+
+async def test_a_read_of_before_a_save_does_not_land_after_it(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await sql.execute("DELETE FROM availability_patterns")
+    await sql.execute("DELETE FROM availability_overrides")
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    page = visit.page
+    # As over plain http in a school's own network.
+    await page.evaluate("delete Crypto.prototype.randomUUID")
+    await expect(page.locator(".week-day")).to_have_count(7, timeout=PATIENCE)
+    read, release, landed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Any) -> None:
+        if route.request.method != "GET" or read.is_set():
+            await route.continue_()
+            return
+        answer = await route.fetch()
+        read.set()
+        await release.wait()
+        await route.fulfill(response=answer)
+        landed.set()
+
+    await page.route("**/api/v1/availability/patterns*", hold)
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    async with asyncio.timeout(PATIENCE / 1000):
+        await read.wait()
+    await page.get_by_role("button", name="Add weekly hours").click()
+    await page.locator("dialog[open]").get_by_role("button", name="Save").click()
+    await expect(page.locator("#toasts")).to_contain_text("Saved", timeout=PATIENCE)
+    await expect(page.locator(".chip")).to_have_count(1)
+    release.set()
+    async with asyncio.timeout(PATIENCE / 1000):
+        await landed.wait()
+    await page.wait_for_timeout(300)
+    await expect(page.locator(".chip")).to_have_count(1)
+
+
+async def test_a_message_does_not_push_out_the_one_somebody_is_at(hub: Hub, visit: Visit) -> None:
+    await visit.sign_in(hub.url)
+    say = """async (words) => {
+      const { toast } = await import(document.querySelector('script[type=module]').src.replace('app.js', 'toast.js'));
+      for (const one of words) toast(one);
+    }"""
+    await visit.page.evaluate(say, ["first", "second", "third"])
+    toasts = visit.page.locator("#toasts .toast")
+    await toasts.first.get_by_role("button", name="Dismiss").focus()
+    await visit.page.evaluate(say, ["fourth"])
+    await expect(toasts).to_have_text([re.compile(one) for one in ("first", "third", "fourth")])
+    await expect(toasts.first.get_by_role("button", name="Dismiss")).to_be_focused()

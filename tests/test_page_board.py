@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 from running import Hub
-from visiting import INSTRUCTOR, PATIENCE, STUDENT, Visit, book
+from visiting import INSTRUCTOR, PATIENCE, STUDENT, Visit, book, person
 
 _STATUSES = ("CONFIRMED", "AT_RISK", "RESCHEDULING", "COMPLETED", "CANCELLED")
 
@@ -55,3 +55,82 @@ async def test_each_status_is_a_word_on_a_flight_of_an_hour(
         one = visit.page.locator(f'.block[data-status="{status}"]').first
         seen = await one.evaluate(_SEEN)
         assert seen > 20, (status, seen)
+
+
+async def test_a_flight_that_moves_keeps_the_focus(hub: Hub, visit: Visit, sql: Any) -> None:
+    await sql.execute("DELETE FROM bookings")
+    day = "date_trunc('day', now(), 'UTC')"
+    keys = [
+        await book(sql, at=f"{day} + interval '{hour} hours'", tail="N5PAGE")
+        for hour in (12, 14, 16)
+    ]
+    await visit.sign_in(hub.url)
+    await visit.shows(keys[2], "CONFIRMED")
+    focused = "document.activeElement.closest('[data-key]')?.dataset.key"
+    # Among its own, then to another lane.
+    for change in (f"scheduled_datetime = {day} + interval '9 hours'", "aircraft_id = 'N4PAGE'"):
+        await visit.flight(keys[2]).locator("button").focus()
+        await sql.execute(f"UPDATE bookings SET {change} WHERE id = $1::text::uuid", keys[2])
+        await visit.hears(change.split(" ")[-1].strip("'") if "N4" in change else "T09:00")
+        lane = visit.page.locator(f'[data-lane="{"N4PAGE" if "N4" in change else "N5PAGE"}"]')
+        await expect(lane.locator(".slot:not(.leaving)").first).to_have_attribute(
+            "data-key", keys[2], timeout=PATIENCE
+        )
+        assert await visit.page.evaluate(focused) == keys[2]
+    order = await visit.page.locator('[data-lane="N5PAGE"] .slot:not(.leaving)').evaluate_all(
+        "all => all.map((one) => one.dataset.key)"
+    )
+    assert order == keys[:2]
+
+
+async def test_hours_that_could_not_be_read_are_said_to_be_unknown(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await book(sql)
+    await sql.execute("DELETE FROM availability_patterns")
+    await sql.execute("DELETE FROM availability_overrides")
+    visit.refusals.add(500)
+    asked = "**/api/v1/availability/*"
+    await visit.page.route(asked, lambda route, _: route.fulfill(status=500, body="{}"))
+    await visit.sign_in(hub.url)
+    await visit.page.get_by_role("button", name="Instructor").click()
+    lane = visit.page.locator(f'[data-lane="{await person(sql, INSTRUCTOR)}"]')
+    await expect(lane.get_by_text("Hours not known")).to_be_visible(timeout=PATIENCE)
+    await visit.page.unroute(asked)
+    # Looked at again, it is asked for again.
+    await visit.page.wait_for_timeout(5_100)
+    await visit.page.evaluate("dispatchEvent(new Event('focus'))")
+    await expect(lane.locator(".away")).to_have_count(1, timeout=PATIENCE)
+    await expect(lane.get_by_text("Hours not known")).to_be_hidden()
+    await sql.execute(
+        """INSERT INTO availability_overrides (user_id, override_date, is_blocked)
+           SELECT id, (now() AT TIME ZONE 'UTC')::date, false FROM users WHERE email = $1""",
+        INSTRUCTOR,
+    )
+    await visit.page.wait_for_timeout(5_100)
+    await visit.page.evaluate("dispatchEvent(new Event('focus'))")
+    await expect(lane.locator(".away")).to_have_count(0, timeout=PATIENCE)
+
+
+async def test_nothing_is_kept_of_the_days_that_were_looked_at(hub: Hub, visit: Visit) -> None:
+    await visit.page.add_init_script(
+        """const kept = window.kept = new Set();
+           const { addEventListener: add, removeEventListener: remove } = AbortSignal.prototype;
+           AbortSignal.prototype.addEventListener = function (name, fn, ...how) {
+             if (name === "abort") kept.add(fn);
+             return add.call(this, name, fn, ...how);
+           };
+           AbortSignal.prototype.removeEventListener = function (name, fn, ...how) {
+             kept.delete(fn);
+             return remove.call(this, name, fn, ...how);
+           };"""
+    )
+    await visit.sign_in(hub.url)
+    counts = []
+    for _ in range(8):
+        await visit.page.get_by_role("button", name="Day after").click()
+        await visit.says("Live")
+        await expect(visit.page.locator("#day")).not_to_have_attribute("aria-busy", "true")
+        await visit.page.wait_for_timeout(300)
+        counts.append(await visit.page.evaluate("kept.size"))
+    assert counts[-1] <= counts[1], counts

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 from running import Hub
-from visiting import PATIENCE, STUDENT, Visit, book, status
+from visiting import ADMIN, PATIENCE, STUDENT, Visit, book, status
 from wire import wire
 
 
@@ -90,3 +91,60 @@ async def test_past_fresh_until_the_page_says_stale(
         visit.hub_is_away = True
         line.mend()
         await visit.says("Live")
+
+
+async def test_offline_an_open_form_says_itself_why_it_does_not_save(
+    hub: Hub, visit: Visit
+) -> None:
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    await visit.page.get_by_role("button", name="Add weekly hours").click()
+    dialog = visit.page.locator("dialog[open]")
+    await expect(dialog).to_be_visible()
+    visit.hub_is_away = True
+    await hub.stop()
+    save = dialog.get_by_role("button", name="Save")
+    await expect(save).to_have_attribute("aria-disabled", "true", timeout=PATIENCE)
+    await save.focus()
+    await visit.page.keyboard.press("Enter")
+    alert = dialog.get_by_role("alert")
+    await expect(alert).to_have_text("Nothing can be changed until the hub is reached again.")
+    await hub.start()
+    await expect(save).not_to_have_attribute("aria-disabled", "true", timeout=PATIENCE)
+    await save.click()
+    await expect(dialog).to_have_count(0, timeout=PATIENCE)
+
+
+async def test_too_many_pages_may_be_tried_again_without_signing_in_anew(
+    hub: Hub, visit: Visit
+) -> None:
+    full = True
+
+    def between(page: WebSocketRoute) -> None:
+        line = page.connect_to_server()
+        if full:
+            line.on_message(lambda _: asyncio.ensure_future(page.close(code=4009, reason="full")))
+
+    await visit.page.route_web_socket("**/api/v1/ws", between)
+    await visit.page.goto(f"{hub.url}/#/day")
+    await visit.page.locator(f'[data-email="{ADMIN}"]').click()
+    banner = visit.page.locator("#banner")
+    await expect(banner).to_contain_text("too many pages open", timeout=PATIENCE)
+    await expect(banner.get_by_role("button", name="Sign in again")).to_be_hidden()
+    full = False
+    await banner.get_by_role("button", name="Try again").click()
+    await visit.says("Live")
+    await expect(banner).to_be_hidden()
+
+
+async def test_signed_out_in_another_tab_is_told_as_that(hub: Hub, visit: Visit) -> None:
+    await visit.sign_in(hub.url)
+    other = Visit(await visit.page.context.new_page())
+    await other.sign_in(hub.url)
+    await other.page.locator("#me").click()
+    await other.page.get_by_role("button", name="Sign out").click()
+    await visit.says("Disconnected")
+    banner = visit.page.locator("#banner")
+    await expect(banner).to_contain_text("You signed out in another tab.")
+    await expect(banner).not_to_contain_text("not accepted")
+    await expect(banner.get_by_role("button", name="Sign in again")).to_be_visible()
+    assert other.complaints == []

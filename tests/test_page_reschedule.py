@@ -130,6 +130,53 @@ async def test_an_option_is_dragged_by_a_finger_on_a_phone(
     await expect(page.locator(f'[data-key="{best}"]')).to_contain_text("3rd choice")
 
 
+async def test_an_option_is_dragged_by_touch_on_a_small_screen(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    """A real touch: where the browser took it for scrolling, it would cancel the drag."""
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    best, fair, poor = await offer(sql, key)
+    visit = await visitors(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    grip = page.locator(f'[data-key="{best}"] .grip')
+    await grip.scroll_into_view_if_needed()
+    await page.evaluate("scrollBy(0, 60)")
+    box, other = (
+        await grip.bounding_box(),
+        await page.locator(f'[data-key="{fair}"]').bounding_box(),
+    )
+    assert box is not None
+    assert other is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    far = other["height"] + 40
+    before = await page.evaluate("scrollY")
+    session = await page.context.new_cdp_session(page)
+
+    async def touch(type: str, *points: tuple[float, float]) -> None:
+        touches = [{"x": left, "y": top, "id": 1} for left, top in points]
+        await session.send("Input.dispatchTouchEvent", {"type": type, "touchPoints": touches})
+
+    await touch("touchStart", (x, y))
+    for step in range(1, 16):
+        await touch("touchMove", (x, y + far * step / 15))
+        await page.wait_for_timeout(16)
+    await touch("touchEnd")
+    await session.detach()
+    assert await _order(page) == [fair, best, poor]
+    assert await page.evaluate("scrollY") == before
+    await expect(page.locator(".is-dragged")).to_have_count(0)
+    await expect(page.locator(f'[data-key="{best}"]')).to_contain_text("2nd choice")
+
+    # A word of the drag's end that comes late changes nothing of what was sent.
+    await page.get_by_role("button", name="Send my choice").click()
+    await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
+    await page.locator(f'[data-key="{best}"] .grip').evaluate(
+        "grip => ['pointercancel', 'lostpointercapture'].forEach((name) => grip.dispatchEvent(new Event(name)))"
+    )
+    await expect(page.locator(".sent")).not_to_contain_text("Changed")
+
+
 async def test_none_works_calls_the_school_and_may_still_be_replaced(
     hub: Hub, visitors: Visitors, sql: Any
 ) -> None:
@@ -235,3 +282,33 @@ async def test_a_refusal_is_said_at_the_option_and_nothing_is_lost(
     said = await _until_said(sql, key, STUDENT)
     assert said["option1_id"] == poor
     await expect(fault).to_have_text("")
+
+
+async def test_another_flight_is_drawn_while_an_answer_is_on_its_way(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    first = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, first)
+    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
+    theirs = await offer(sql, second)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{first}")
+    page = visit.page
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Any) -> None:
+        arrived.set()
+        await release.wait()
+        await route.continue_()
+
+    await page.route("**/preferences", hold)
+    await page.get_by_role("button", name="Send my choice").click()
+    async with asyncio.timeout(PATIENCE / 1000):
+        await arrived.wait()
+    await visit.go(f"reschedule/{second}")
+    await expect(page.locator(f'[data-key="{theirs[0]}"]')).to_be_visible(timeout=PATIENCE)
+    send = page.get_by_role("button", name="Send my choice")
+    await expect(send).to_be_enabled()
+    release.set()
+    assert (await _until_said(sql, first, STUDENT))["option1_id"] is not None
+    await send.click()
+    assert (await _until_said(sql, second, STUDENT))["option1_id"] == theirs[0]

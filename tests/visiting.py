@@ -11,13 +11,22 @@ import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import orjson
 import pytest
-from playwright.async_api import Browser, Locator, Page, WebSocket, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    Locator,
+    Page,
+    WebSocket,
+    WebSocketRoute,
+    async_playwright,
+    expect,
+)
 from running import Hub
 
 ADMIN = "admin@example.com"
@@ -108,6 +117,23 @@ class Visit:
         await self.page.goto(f"{url}/{path}")
         await self.page.locator(f'[data-email="{email}"]').click()
         await self.says("Live")
+
+    async def at(self, moment: datetime) -> None:
+        """Let it be ``moment`` by the hub's clock, as far as the page is told; to be called before it is open."""
+        ahead = moment - datetime.now(UTC)
+
+        def told(frame: str | bytes) -> str | bytes:
+            said = orjson.loads(frame)
+            for name in ("time", "fresh_until", "expires"):
+                if said.get(name):
+                    said[name] = (datetime.fromisoformat(said[name]) + ahead).isoformat()
+            return orjson.dumps(said).decode()
+
+        def between(page: WebSocketRoute) -> None:
+            hub = page.connect_to_server()
+            hub.on_message(lambda frame: page.send(told(frame)))
+
+        await self.page.route_web_socket("**/api/v1/ws", between)
 
     async def go(self, path: str) -> None:
         """To another page, as a link would."""

@@ -3,13 +3,14 @@
  */
 import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
 import { inTheAir } from "./flights.js";
-import { STATUS, clock, duration, people, plural, tail } from "./words.js";
+import { STATUS, clock, duration, people, tail } from "./words.js";
+import { DAY } from "./words/day.js";
 
 const PARTS = [
-  { name: "Night", until: 6 },
-  { name: "Morning", until: 12 },
-  { name: "Afternoon", until: 17 },
-  { name: "Evening", until: 24 },
+  { name: DAY.night, until: 6 },
+  { name: DAY.morning, until: 12 },
+  { name: DAY.afternoon, until: 17 },
+  { name: DAY.evening, until: 24 },
 ];
 const partOf = (at) => PARTS.find((part) => new Date(at).getHours() < part.until);
 
@@ -45,7 +46,7 @@ export class Agenda {
       (section, part) => {
         const list = section.lastElementChild;
         const button = section.partButton;
-        setText(button.children[1], part.count ? plural(part.count, "flight") : "");
+        setText(button.children[1], part.count ? DAY.flights(part.count) : "");
         // A long day begins where it is: what is over is folded, until somebody unfolds it.
         const over = today && flights.length > 8 && part.items.every((item) => item.row && item.end <= now);
         if (section.chosen === undefined) setAttribute(button, "aria-expanded", String(!over));
@@ -75,7 +76,7 @@ export class Agenda {
   }
 
   _nowMark() {
-    return h("li", { class: "now-mark" }, h("span", {}, "Now ", h("b")));
+    return h("li", { class: "now-mark" }, h("span", {}, `${DAY.now} `, h("b")));
   }
 
   _row() {

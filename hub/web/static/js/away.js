@@ -1,10 +1,14 @@
 /**
  * When people cannot fly on a day: what is left of it beside the windows that `GET availability` gives.
  *
- * Asked once for each person and day, and again when a while has passed: no topic tells of it.
+ * No topic tells of it, so it is asked for anew when a while has passed, when the hub is met again and when the
+ * page is looked at again. Invariant: what could not be read is said to be not known, and never drawn as free.
  */
 const OLD = 5 * 60_000; // ms
+const FAILED = 20_000; // ms until what could not be read is asked for once more
+const OFTEN = 5_000; // ms: looked at again within that, it is not asked for again
 const AT_ONCE = 4;
+const MOST = 300; // persons' days that are kept
 
 export class Away {
   /** `ondraw()` is called when there is more to draw. */
@@ -15,18 +19,32 @@ export class Away {
     this._asked = new Set();
     this._waiting = [];
     this._running = 0;
+    this._renewed = performance.now();
+    const { client, signal } = ctx;
+    const undo = client.on("welcome", () => this._renew());
+    signal.addEventListener("abort", undo, { once: true });
+    addEventListener("focus", () => this._renew(), { signal });
+    document.addEventListener("visibilitychange", () => !document.hidden && this._renew(), { signal });
   }
 
-  /** [[from, to]] in ms within the day in which that person cannot fly; [] while it is not known. */
+  /** {spans: [[from, to]] in ms within the day in which that person cannot fly, known: whether that is all}. */
   of(person, from, to) {
     const key = `${person} ${from}`;
     const found = this._found.get(key);
-    if ((!found || performance.now() - found.at > OLD) && !this._asked.has(key)) {
+    if ((!found || performance.now() > found.until) && !this._asked.has(key)) {
       this._asked.add(key);
       this._waiting.push({ key, person, from, to });
       this._next();
     }
-    return found?.spans ?? [];
+    return found ?? { spans: [], known: true };
+  }
+
+  /** What is shown stays until it is read anew. */
+  _renew() {
+    if (performance.now() - this._renewed < OFTEN) return;
+    this._renewed = performance.now();
+    for (const found of this._found.values()) found.until = 0;
+    this._ondraw();
   }
 
   _next() {
@@ -42,16 +60,20 @@ export class Away {
   async _ask({ key, person, from, to }) {
     const { api, signal } = this._ctx;
     const query = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+    const before = this._found.get(key);
+    let found;
     try {
       const { body } = await api.get(`/availability/${person}`, query, { signal });
-      this._found.set(key, { at: performance.now(), spans: gaps(body.windows, from, to) });
-      this._ondraw();
+      found = { until: performance.now() + OLD, spans: gaps(body.windows, from, to), known: true };
     } catch {
-      // Not ours to see, or the hub is away: no hatching says nothing false. Asked again in a while.
-      this._found.set(key, { at: performance.now(), spans: [] });
-    } finally {
-      this._asked.delete(key);
+      found = { until: performance.now() + FAILED, spans: before?.spans ?? [], known: false };
     }
+    this._asked.delete(key);
+    if (signal.aborted) return;
+    this._found.delete(key);
+    this._found.set(key, found);
+    if (this._found.size > MOST) this._found.delete(this._found.keys().next().value);
+    this._ondraw();
   }
 }
 

@@ -4,7 +4,8 @@
  */
 import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
 import { inTheAir } from "./flights.js";
-import { SAY, STATUS, clock, isLocal, logged, peopleShort, plural, surname, tail } from "./words.js";
+import { SAY, STATUS, clock, isLocal, logged, peopleShort, surname, tail } from "./words.js";
+import { DAY } from "./words/day.js";
 
 const HOUR = 3_600_000;
 const LEAST = 9; // hours shown, at least
@@ -74,7 +75,7 @@ export class Board {
     this._scrolled = null;
   }
 
-  /** `by` is "aircraft" or "instructor"; `away(key)` → [[from, to]] in ms in which a lane cannot fly. */
+  /** `by` is "aircraft" or "instructor"; `away(key)` → {spans: [[from, to]] in ms in which a lane cannot fly, known}. */
   render({ flights, from, to, now, role, changes, by, away }) {
     const shown = windowOf(flights, from, to, now);
     const part = (at) => ((at - shown.left) / (shown.right - shown.left)).toFixed(5);
@@ -113,7 +114,7 @@ export class Board {
 
   _lane(lane) {
     return h("li", { class: "lane", "data-lane": lane.key },
-      h("div", { class: "lane-name" }, h("b"), h("span", { class: "quiet" }), h("span", { class: "quiet lane-hours" }), h("span", { class: "unseen" })),
+      h("div", { class: "lane-name" }, h("b"), h("span", { class: "quiet" }), h("span", { class: "quiet lane-hours" }), h("span", { class: "unseen" }), h("span", { class: "lane-unknown" }, icon("ask"), SAY.awayUnknown)),
       h("div", { class: "track" }, h("div", { class: "aways" }), h("ul")),
     );
   }
@@ -123,14 +124,15 @@ export class Board {
     const [aways, track] = ground.children;
     setText(name.children[0], lane.name);
     const { part, shown } = how;
-    const away = how.away.filter(([from, to]) => to > shown.left && from < shown.right);
+    const away = how.away.spans.filter(([from, to]) => to > shown.left && from < shown.right);
     keyed(aways, away, ([from, to]) => `${from} ${to}`, () => h("span", { class: "away" }), (item, [from, to]) => {
       const left = Number(part(Math.max(from, shown.left)));
       item.style.setProperty("--at", left);
       item.style.setProperty("--long", (Number(part(Math.min(to, shown.right))) - left).toFixed(5));
     });
     setText(name.children[3], away.length ? SAY.away(away.map(([from, to]) => `${clock(from)}–${clock(to)}`).join(", ")) : "");
-    setText(name.children[1], lane.count ? plural(lane.count, "flight") : "no flights");
+    name.children[4].hidden = how.away.known;
+    setText(name.children[1], lane.count ? DAY.flights(lane.count) : DAY.noFlights);
     setText(name.children[2], lane.count ? logged(lane.minutes) : "");
     element.style.setProperty("--rows", lane.ends.length);
     keyed(track, lane.flights, (flight) => flight.key, () => this._block(), (item, flight) => this._updateBlock(item, flight, how));
@@ -175,7 +177,7 @@ export class Board {
     setText(short, STATUS[row.status].short);
     setText(who, says(row, role));
     setText(from, `${row.departure_airport} `);
-    setText(to, isLocal(row) ? "local" : `→ ${row.arrival_airport}`);
+    setText(to, isLocal(row) ? DAY.local : `→ ${row.arrival_airport}`);
     setAttribute(from, "data-kept", isLocal(row));
     const change = changes.get(flight.key);
     if (change) flash(button, change);

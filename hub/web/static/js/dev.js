@@ -15,7 +15,7 @@ async function issue(email) {
     body: JSON.stringify({ email }),
   });
   if (answer.status === 404 || answer.status === 422) throw new SignInNeeded(SAY.signInNeeded);
-  if (!answer.ok) throw new Error(`The hub answered ${answer.status}`);
+  if (!answer.ok) throw new Error(SAY.hubAnswered(answer.status));
   const { access_token: token, expires_in: seconds } = await answer.json();
   return { token, expires: Date.now() + seconds * 1000 };
 }
@@ -85,7 +85,7 @@ function show(door, people, resolve) {
     try {
       resolve(new Session(user, await issue(user.email)).keep());
     } catch (error) {
-      door.fault(`${user.name} could not be signed in: ${error.message}.`);
+      door.fault(SAY.notSignedIn(user.name, error.message));
       button.removeAttribute("aria-busy");
     }
   };

@@ -45,7 +45,8 @@ export function setIcon(svg, name) {
 
 /**
  * Make `parent`'s children those of `items`, in order, keeping every element whose key stays, so
- * that focus, scrolling and running animations survive. What goes, goes with a fade (`leaving`).
+ * that focus, scrolling and running animations survive: what has the focus is not moved, the others move
+ * around it. What goes, goes with a fade (`leaving`).
  */
 export function keyed(parent, items, keyOf, create, update) {
   const held = (parent.keyedElements ??= new Map());
@@ -64,7 +65,15 @@ export function keyed(parent, items, keyOf, create, update) {
       held.set(key, element);
     }
     if (element === at) at = firstStaying(at.nextElementSibling);
-    else parent.insertBefore(element, at);
+    else if (element.parentNode === parent && element.contains(document.activeElement)) {
+      // They come to their own places with their own turn, or stay behind it.
+      while (at && at !== element) {
+        const after = at.nextElementSibling;
+        parent.append(at);
+        at = after;
+      }
+      at = firstStaying(element.nextElementSibling);
+    } else parent.insertBefore(element, at);
     update(element, item);
   }
 }

@@ -2,6 +2,7 @@
  * The door: what stands there while nobody is signed in. Who may come in is the provider's business.
  */
 import { provider } from "./session.js";
+import { SAY } from "./words.js";
 
 const door = document.getElementById("door");
 const note = document.getElementById("door-note");
@@ -13,7 +14,7 @@ export async function enter() {
   const { restore, enter: come } = await provider();
   const kept = await restore();
   if (kept) return kept;
-  document.title = "Sign in · Flight schedule";
+  document.title = `${SAY.signIn} · ${SAY.app}`;
   fault.textContent = "";
   list.replaceChildren();
   door.hidden = false;

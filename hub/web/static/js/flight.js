@@ -3,6 +3,7 @@
  */
 import { flash, h, icon, setAttribute, setIcon, setText } from "./dom.js";
 import { SAY, STATUS, TRAINING, clock, date, duration, shortDate, tail, weekday, zone, zulu } from "./words.js";
+import { DAY, FACT } from "./words/day.js";
 
 const MARGIN = 12;
 
@@ -22,9 +23,7 @@ export class FlightCard {
     this._time = h("span", { class: "card-time" });
     this._zulu = h("span", { class: "quiet" });
     this._note = h("p", { class: "card-note" });
-    this._facts = new Map(
-      ["Aircraft", "Student", "Instructor", "Duration", "Training", "Last change"].map((name) => [name, h("dd")]),
-    );
+    this._facts = Object.fromEntries(Object.keys(FACT).map((name) => [name, h("dd")]));
     this._edit = h("button", { type: "button", class: "button card-answer", "data-edit": true }, icon("edit"), SAY.editIt);
     this._edit.addEventListener("click", () => {
       const row = this._row;
@@ -32,8 +31,8 @@ export class FlightCard {
       onedit(row);
     });
     this._answer = h("a", { class: "button is-first card-answer" }, icon("rescheduling"), h("span"));
-    const facts = h("dl", {}, [...this._facts].flatMap(([name, value]) => h("div", {}, h("dt", {}, name), value)));
-    const close = h("button", { type: "button", class: "step", onclick: () => card.hidePopover() }, icon("close"), h("span", { class: "unseen" }, "Close"));
+    const facts = h("dl", {}, Object.entries(this._facts).map(([name, value]) => h("div", {}, h("dt", {}, FACT[name]), value)));
+    const close = h("button", { type: "button", class: "step", onclick: () => card.hidePopover() }, icon("close"), h("span", { class: "unseen" }, SAY.close));
     card.replaceChildren(
       h("div", { class: "card-head" }, this._pill, close),
       h("p", { class: "card-route" }, this._from, h("span", { class: "way", "aria-hidden": "true" }, icon("confirmed")), this._to),
@@ -73,16 +72,16 @@ export class FlightCard {
     setText(this._to, row.arrival_airport);
     setText(this._time, `${weekday(start)}, ${date(start)}, ${clock(start)}–${clock(end)} ${zone(start)}`);
     setText(this._zulu, `${zulu(start)}–${zulu(end)}`);
-    setText(this._facts.get("Aircraft"), tail(row));
-    setText(this._facts.get("Student"), row.student_name);
-    setText(this._facts.get("Instructor"), row.instructor_name);
-    setText(this._facts.get("Duration"), duration(row.duration_minutes));
-    setText(this._facts.get("Training"), TRAINING[row.training_level]);
+    setText(this._facts.aircraft, tail(row));
+    setText(this._facts.student, row.student_name);
+    setText(this._facts.instructor, row.instructor_name);
+    setText(this._facts.duration, duration(row.duration_minutes));
+    setText(this._facts.training, TRAINING[row.training_level]);
     const changed = Date.parse(row.updated_at);
-    setText(this._facts.get("Last change"), `${shortDate(changed)}, ${clock(changed)}`);
+    setText(this._facts.changed, `${shortDate(changed)}, ${clock(changed)}`);
     const moved = row.rescheduled_to_datetime && Date.parse(row.rescheduled_to_datetime);
     this._note.hidden = !moved && !row.original_booking_id;
-    setText(this._note, moved ? `Moved to ${shortDate(moved)}, ${clock(moved)}.` : "Takes the place of an earlier flight.");
+    setText(this._note, moved ? DAY.movedTo(`${shortDate(moved)}, ${clock(moved)}`) : DAY.successor);
     this._row = row;
     this._edit.hidden = this._role === "STUDENT" || row.status === "CANCELLED" || row.status === "COMPLETED";
     this._answer.hidden = row.status !== "RESCHEDULING";

@@ -2,7 +2,8 @@
  * Days and flights as pages reckon with them: which day, its flights in order, their sum in a line.
  */
 import { h, icon, keyed, setAttribute, setText } from "./dom.js";
-import { STATUS, clock, plural, tail, until } from "./words.js";
+import { STATUS, clock, tail, until } from "./words.js";
+import { DAY } from "./words/day.js";
 
 /** Local midnight of the day that holds `at` (ms), moved by whole days. */
 export function midnight(at, days = 0) {
@@ -58,6 +59,6 @@ export function renderNext(line, flights, now, today) {
   setAttribute(line, "hidden", !next);
   if (!next) return;
   const flying = flights.filter((flight) => inTheAir(flight, now)).length;
-  const before = flying ? `${plural(flying, "flight")} out now. ` : "";
-  setText(line, `${before}Next departure ${clock(next.start)}, ${tail(next.row)}, ${until(next.start - now)}`);
+  const before = flying ? DAY.outNow(flying) : "";
+  setText(line, before + DAY.next(clock(next.start), tail(next.row), until(next.start - now)));
 }

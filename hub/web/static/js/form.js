@@ -11,6 +11,7 @@
  */
 import { Problem } from "./api.js";
 import { h, setAttribute, setText } from "./dom.js";
+import { hear } from "./toast.js";
 import { SAY, clock, shortDate } from "./words.js";
 
 let count = 0;
@@ -118,5 +119,6 @@ export function dialog(title, element, { onclose = () => {} } = {}) {
   });
   document.getElementById("app").append(box);
   box.showModal();
+  hear(box);
   return () => box.close();
 }

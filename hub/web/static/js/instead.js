@@ -3,6 +3,7 @@
  */
 import { h, icon } from "./dom.js";
 import { SAY } from "./words.js";
+import { DAY } from "./words/day.js";
 
 /** `picture` is what should be shown (picture.js), `none` what to say where there is nothing. */
 export function instead(picture, client, none = [SAY.noFlights, SAY.noFlightsMore]) {
@@ -19,5 +20,5 @@ export function empty(sign, words, more, ...rest) {
 
 function skeleton() {
   const bars = Array.from({ length: 6 }, () => h("div", { class: "wait-lane" }, h("i"), h("i"), h("i")));
-  return h("div", { class: "skeleton", "data-what": "wait", role: "img", "aria-label": "Loading the day" }, bars);
+  return h("div", { class: "skeleton", "data-what": "wait", role: "img", "aria-label": DAY.loading }, bars);
 }

@@ -5,7 +5,8 @@
  * reach while it does not, and says why.
  */
 import { h, icon, setAttribute, setIcon, setText } from "./dom.js";
-import { SAY, clock, clockSeconds, plural } from "./words.js";
+import { SAY, clock, clockSeconds } from "./words.js";
+import { LINK, STOPPED } from "./words/link.js";
 
 const PATIENCE = 1500; // a hiccup shorter than this earns no banner
 const ICONS = { live: "live", connecting: "connecting", waiting: "waiting", stale: "stale", stopped: "stopped" };
@@ -14,11 +15,9 @@ const chip = document.getElementById("link");
 const banner = document.getElementById("banner");
 const voice = document.getElementById("announce");
 
-const STOPPED = {
-  4001: "Your sign-in was not accepted.",
-  4003: "You no longer have access.",
-  4009: "You have too many pages open.",
-};
+/** What ended for a reason that may have gone since: it can be tried again without signing in anew. */
+const PASSING = new Set([4000, 4009]);
+const ELSEWHERE = "signed out in another tab"; // as the client says it
 
 /** What a control is marked with that writes: `data-edit`. */
 const EDITS = "[data-edit]";
@@ -90,7 +89,7 @@ export class Link {
     this._brief = !well && !lasting && this.heardAt !== null;
     this.kind = state.kind;
     // A moment of catching up, as when another day is opened, is no news.
-    const shown = this._brief && state.quiet ? { ...state, kind: "live", word: "Live" } : state;
+    const shown = this._brief && state.quiet ? { ...state, kind: "live", word: LINK.live } : state;
     setAttribute(chip, "data-kind", shown.kind);
     setIcon(this._icon, ICONS[shown.kind]);
     setText(this._word, shown.word);
@@ -110,29 +109,30 @@ export class Link {
   _describe() {
     const { state, retryAt, stopped, freshUntil } = this.client;
     const stale = freshUntil !== null && this.client.now() > freshUntil;
-    const since = stale ? `Stale since ${clock(freshUntil)}` : "";
+    const since = stale ? LINK.staleSince(clock(freshUntil)) : "";
     if (state === "stopped") {
       const { code, reason } = stopped ?? {};
-      const said = reason ? `The hub said: ${reason}.` : `The hub ended the connection (${code}).`;
+      const said = reason ? LINK.said(reason) : LINK.ended(code);
       const unknown = code === 4003 && !this._met; // signed in, but nobody of this school
-      return { kind: "stopped", word: "Disconnected", detail: "", why: unknown ? SAY.unknownUser : (STOPPED[code] ?? said) };
+      const why = unknown ? SAY.unknownUser : code === 4001 && reason === ELSEWHERE ? LINK.signedOut : (STOPPED[code] ?? said);
+      return { kind: "stopped", word: LINK.disconnected, detail: "", why, passing: PASSING.has(code) };
     }
     if (state === "online") {
-      if (stale) return { kind: "stale", word: since, detail: "", why: "The hub answers, but cannot see the schedule’s changes just now." };
+      if (stale) return { kind: "stale", word: since, detail: "", why: LINK.blind };
       const waits = [...this._watches].some((watch) => watch.status === "loading" || watch.status === "stale");
-      if (waits) return { kind: "connecting", word: "Catching up", detail: "", why: "", quiet: true };
-      return { kind: "live", word: "Live", detail: "", why: "" };
+      if (waits) return { kind: "connecting", word: LINK.catchingUp, detail: "", why: "", quiet: true };
+      return { kind: "live", word: LINK.live, detail: "", why: "" };
     }
     const offline = navigator.onLine === false;
-    const why = offline ? "This device is offline." : "The hub cannot be reached.";
+    const why = offline ? LINK.deviceOffline : LINK.unreachable;
     if (state === "waiting") {
       const seconds = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-      const soon = seconds === 0 ? "" : `in ${seconds} s`;
-      if (stale) return { kind: "stale", word: since, detail: `reconnecting ${soon}`, why };
-      return { kind: "waiting", word: offline ? "Offline" : "Reconnecting", detail: offline ? `reconnecting ${soon}` : soon, why };
+      const soon = seconds === 0 ? "" : LINK.soon(seconds);
+      if (stale) return { kind: "stale", word: since, detail: LINK.reconnectingSoon(soon), why };
+      return { kind: "waiting", word: offline ? LINK.offline : LINK.reconnecting, detail: offline ? LINK.reconnectingSoon(soon) : soon, why };
     }
-    if (stale) return { kind: "stale", word: since, detail: "reconnecting", why };
-    return { kind: "connecting", word: this._met ? "Reconnecting" : "Connecting", detail: "", why: "" };
+    if (stale) return { kind: "stale", word: since, detail: LINK.reconnectingSoon(""), why };
+    return { kind: "connecting", word: this._met ? LINK.reconnecting : LINK.connecting, detail: "", why: "" };
   }
 
   _renderBanner(state, shown) {
@@ -143,22 +143,24 @@ export class Link {
     const { state: phase, retryAt } = this.client;
     const seconds = phase === "waiting" && retryAt !== null ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
     setText(this._bannerTitle, state.kind === "stale" ? `${state.word}.` : state.why || `${state.word}.`);
-    const known = this.heardAt === null ? "" : state.quiet ? SAY.notAllYet : `You see what was known at ${this.knownAt}. ${state.kind === "stopped" ? "" : SAY.offlineEdits} `;
+    const known = this.heardAt === null ? "" : state.quiet ? SAY.notAllYet : `${LINK.known(this.knownAt)} ${state.kind === "stopped" ? "" : SAY.offlineEdits} `;
     const because = state.kind === "stale" ? `${state.why} ` : "";
     const next =
-      phase === "waiting" ? (seconds ? `Next try in ${plural(seconds, "second")}.` : retryAt === null ? "" : "Trying now.")
-      : phase === "connecting" ? "Trying now."
+      phase === "waiting" ? (seconds ? LINK.nextTry(seconds) : retryAt === null ? "" : LINK.trying)
+      : phase === "connecting" ? LINK.trying
       : "";
     setText(this._bannerText, because + known + next);
-    this._retry.hidden = phase !== "waiting" || (retryAt !== null && seconds < 2);
-    this._signIn.hidden = phase !== "stopped";
+    this._retry.hidden = !state.passing && (phase !== "waiting" || (retryAt !== null && seconds < 2));
+    setText(this._retry, state.passing ? SAY.tryAgain : SAY.tryNow);
+    // Signing in again would end every other page's connection, and help nothing.
+    this._signIn.hidden = phase !== "stopped" || Boolean(state.passing);
   }
 
   _say(state) {
-    const words = state.kind === "live" ? "Live" : [state.word, state.why].filter(Boolean).join(". ");
+    const words = state.kind === "live" ? LINK.live : [state.word, state.why].filter(Boolean).join(". ");
     if (words === this._said) return;
     // The first "Live" is what everyone expects: no need to speak over the page's own heading.
-    if (this._said !== "" || state.kind !== "live") setText(voice, words === "Live" ? "Live again" : words);
+    if (this._said !== "" || state.kind !== "live") setText(voice, words === LINK.live ? LINK.liveAgain : words);
     this._said = words;
   }
 
@@ -168,7 +170,10 @@ export class Link {
       if (!this.why || !event.target.closest?.(EDITS)) return;
       event.preventDefault();
       event.stopImmediatePropagation();
-      onrefuse(this.why);
+      // A message beside an open dialog would be as inert as all else there: the form says it itself.
+      const fault = event.target.closest("dialog[open]")?.querySelector(".form-fault");
+      if (fault) fault.replaceChildren(this.why);
+      else onrefuse(this.why);
     };
     for (const name of ["click", "submit", "dragstart"]) document.addEventListener(name, refuse, { capture: true, signal });
     const fresh = new MutationObserver(() => this.why && this._mark());

@@ -3,7 +3,8 @@
  *
  * Invariant: only what arrives while the page is open is called out; a first picture never is.
  */
-import { NOTICE, SAY, plural } from "./words.js";
+import { NOTICE, SAY } from "./words.js";
+import { DAY } from "./words/day.js";
 
 const AT_ONCE = 2; // more than these become one message
 
@@ -58,7 +59,7 @@ export class Notices {
     const fresh = this._known && !change?.reset ? this._unread().filter((row) => !this._known.has(row.id)) : [];
     this._known = new Set(notifications.rows.keys());
     if (fresh.length > AT_ONCE) {
-      this._ctx.toast(plural(fresh.length, "new notification"), { sign: "bell", action: this._to("notifications") });
+      this._ctx.toast(DAY.newNotices(fresh.length), { sign: "bell", action: this._to("notifications") });
     } else for (const row of fresh) this._tell(row);
     this.onchange();
   }

@@ -185,16 +185,19 @@ export class Ranking {
         item.style.setProperty("--shift", `${clientY - grabbed - now}px`);
       } else item.style.setProperty("--shift", `${shift}px`);
     };
+    // Of the three ways in which it ends several may come, one of them long after: only the first counts.
+    const dragging = new AbortController();
+    const { signal } = dragging;
     const end = () => {
-      grip.removeEventListener("pointermove", follow);
+      dragging.abort();
       item.classList.remove("is-dragged");
       item.style.removeProperty("--shift");
       if (before === this._order.join()) return;
       this._tell(id);
       this._onchange();
     };
-    grip.addEventListener("pointermove", follow);
-    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) grip.addEventListener(name, end, { once: true });
+    grip.addEventListener("pointermove", follow, { signal });
+    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) grip.addEventListener(name, end, { signal });
     grabbed = Math.max(0, grabbed);
   }
 }

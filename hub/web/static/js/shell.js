@@ -203,11 +203,14 @@ export class Shell {
     const watch = this.client.watch(topic, filter, held);
     const forgotten = this.link.rely(watch);
     const close = watch.close.bind(watch);
+    const end = () => watch.close();
+    // A page that is open for long sees many watches come and go: nothing is to be left of one.
     watch.close = () => {
+      signal.removeEventListener("abort", end);
       forgotten();
       close();
     };
-    signal.addEventListener("abort", () => watch.close(), { once: true });
+    signal.addEventListener("abort", end, { once: true });
     watch.on("status", () => this.link.render());
     return watch;
   }

@@ -34,10 +34,19 @@ export function toast(title, { kind = "plain", sign = kind === "bad" ? "at-risk"
   // Whoever reads or points at it has the time they need (WCAG 2.2.1).
   for (const name of ["pointerenter", "focusin"]) element.addEventListener(name, () => clearTimeout(timer));
   for (const name of ["pointerleave", "focusout"]) element.addEventListener(name, wait);
-  while (place.children.length >= MOST) place.firstElementChild.remove();
+  // The oldest makes room, but not one that somebody is at.
+  while (place.children.length >= MOST) {
+    ([...place.children].find((one) => !one.contains(document.activeElement)) ?? place.firstElementChild).remove();
+  }
   place.append(element);
   wait();
   return go;
+}
+
+/** While a modal dialog is open, what is outside of it is inert: messages are then said within. */
+export function hear(box) {
+  box.append(place);
+  box.addEventListener("close", () => (document.querySelector("dialog:modal") ?? document.body).append(place), { once: true });
 }
 
 /** Ask before something is done: resolves with whether it is to be. */
@@ -53,6 +62,7 @@ export function confirm({ title, text = "", yes = SAY.yes, no = SAY.no, danger =
   );
   dialog.returnValue = "";
   dialog.showModal();
+  hear(dialog);
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });

@@ -46,7 +46,13 @@ export async function mount(root, ctx) {
       if (signal.aborted) return;
       const watch = (...what) => {
         const made = ctx.watch(...what);
-        signal.addEventListener("abort", () => made.close(), { once: true });
+        const close = made.close.bind(made);
+        const end = () => made.close();
+        made.close = () => {
+          signal.removeEventListener("abort", end);
+          close();
+        };
+        signal.addEventListener("abort", end, { once: true });
         return made;
       };
       const made = await module.mount(place, { ...ctx, params, signal, watch });

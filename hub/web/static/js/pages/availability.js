@@ -23,6 +23,7 @@ class Availability {
     this.overrides = null;
     this.zone = undefined;
     this.error = null;
+    this.writes = 0; // begun and ended: a read across one is of no moment
     this.first = sunday(todayIn(this.zone, ctx.clock.now()));
     this._build(root);
     ctx.title(PAGE.availability);
@@ -68,15 +69,29 @@ class Availability {
     this.draw();
   }
 
+  /** Read what a save came in between of. */
+  _reread() {
+    if (!this.outdated) return;
+    this.outdated = false;
+    this.read();
+  }
+
   /** Overrides from the last month on; earlier ones are over. */
   async read() {
     const { api, signal, known, clock } = this.ctx;
     const from = dateKey(addDays(this.today, -31));
+    const { writes } = this;
     try {
       const [patterns, overrides] = await Promise.all([
         api.get("/availability/patterns", {}, { signal }),
         all(api, "/availability/overrides", { from, limit: 100 }, signal),
       ]);
+      // What was asked for before a save may be of before it: not shown, but read once more.
+      if (this.writing || this.writes !== writes) {
+        this.outdated = true;
+        if (!this.writing) this._reread();
+        return;
+      }
       this.patterns = patterns.body.items;
       this.overrides = overrides;
       this.error = null;
@@ -228,6 +243,7 @@ class Availability {
     const before = this[rows];
     this[rows] = change(before);
     this.writing = true;
+    this.writes += 1;
     this.draw();
     try {
       await write();
@@ -240,6 +256,8 @@ class Availability {
       throw error;
     } finally {
       this.writing = false;
+      this.writes += 1;
+      this._reread();
       this.draw();
     }
   }

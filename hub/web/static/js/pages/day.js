@@ -11,9 +11,11 @@ import { instead } from "../instead.js";
 import { Picture } from "../picture.js";
 import { Story } from "../story.js";
 import { SAY, date, sameDay, weekday } from "../words.js";
+import { DAY } from "../words/day.js";
 
 const SHAPE = "hub.shape";
 const SHAPES = { aircraft: ["board", SAY.byAircraft], instructor: ["people", SAY.byInstructor], list: ["list", SAY.asList] };
+const NOBODY = { spans: [], known: true }; // cannot fly
 const UUID = /^[0-9a-f-]{36}$/;
 
 export function mount(root, ctx) {
@@ -189,13 +191,20 @@ class Day {
     setAttribute(this.place, "aria-busy", picture.whole ? null : "true");
     const role = ctx.me.role;
     const timeline = shown !== "list" && flights.length > 0;
-    const { away, word } = timeline ? this._away(shown, from, to) : { away: () => [], word: "" };
+    const { away, word } = timeline ? this._away(shown, from, to) : { away: () => NOBODY, word: "" };
     this.key.hidden = word === "";
+    setAttribute(this.key, "data-kind", word === SAY.youAwayUnknown ? "unknown" : null);
     setText(this.key.lastElementChild, word);
     if (flights.length > 0) {
       const view = timeline ? this.board : this.agenda;
       this._show(view.element);
+      const focused = this.place.contains(document.activeElement) ? document.activeElement.closest("[data-key]")?.dataset.key : null;
       view.render({ flights, from, to, now, role, changes, by: shown, away });
+      // A flight that goes to another lane is another element there: the focus goes with it.
+      const still = document.activeElement;
+      if (focused && (!this.place.contains(still) || still.closest(".leaving"))) {
+        this.place.querySelector(`[data-key="${CSS.escape(focused)}"]:not(.leaving) button`)?.focus({ preventScroll: true });
+      }
     } else this._show(instead(picture, ctx.client));
     if (this.card.key !== null) {
       const row = picture.rows.get(this.card.key);
@@ -210,11 +219,13 @@ class Day {
   _away(by, from, to) {
     const { id, role } = this.ctx.me;
     if (role === "ADMIN") {
-      if (by !== "instructor") return { away: () => [], word: "" };
+      if (by !== "instructor") return { away: () => NOBODY, word: "" };
       return { away: (lane) => this.away.of(lane, from, to), word: SAY.awayKey };
     }
-    const spans = id ? this.away.of(id, from, to) : [];
-    return { away: () => spans, word: spans.length ? SAY.youAway : "" };
+    const mine = id ? this.away.of(id, from, to) : NOBODY;
+    // Said once for all lanes: it is the same person in each.
+    const word = mine.known ? (mine.spans.length ? SAY.youAway : "") : SAY.youAwayUnknown;
+    return { away: () => ({ ...mine, known: true }), word };
   }
 
   _open() {
@@ -227,8 +238,8 @@ class Day {
 
   _head(now, today) {
     const key = dayKey(this.from);
-    const near = { [dayKey(midnight(now, -1))]: ", yesterday", [dayKey(midnight(now, 1))]: ", tomorrow" };
-    const parts = [weekday(this.from), `${date(this.from)}${near[key] ?? ""}`];
+    const near = { [dayKey(midnight(now, -1))]: DAY.yesterday, [dayKey(midnight(now, 1))]: DAY.tomorrow };
+    const parts = [weekday(this.from), near[key]?.(date(this.from)) ?? date(this.from)];
     if (this.name.dataset.day !== parts.join()) {
       this.name.dataset.day = parts.join();
       this.name.replaceChildren(parts[0], " ", h("span", { class: "light" }, parts[1]));

@@ -11,6 +11,7 @@ import { PAGE, SAY, STATUS, clock, countdown, date, duration, people, relativeDa
 
 const LIVE = new Set(["CONFIRMED", "AT_RISK", "RESCHEDULING"]);
 const BACK = 30; // days of the past that are shown when asked for
+const MOST = 50; // pages of them that are asked for
 
 export function mount(root, ctx) {
   return new Mine(root, ctx);
@@ -30,20 +31,38 @@ class Mine {
     root.prepend(h("div", { class: "flights narrow" }, h("h1", {}, PAGE.mine), this.answers, this.next, this.place, h("div", { class: "mine-past" }, this.more, this.past)));
     this._hero();
     ctx.title(PAGE.mine);
-    const from = new Date(midnight(ctx.clock.now())).toISOString();
-    this.picture = { rows: new Map(), shown: new Map(), whole: false, error: null, asked: performance.now(), close() {} };
-    this.picture = new Picture(ctx, { topic: "bookings", path: "/bookings", filter: { from }, onchange: (change) => this.took(change) });
+    this.follow();
     const undo = ctx.reschedule.on("change", () => this.draw());
     ctx.signal.addEventListener("abort", undo, { once: true });
     ctx.reschedule.ready?.then?.(() => this.draw(), () => {});
     ctx.clock.second(() => this.tick(), ctx.signal);
-    ctx.clock.minute(() => this.draw(), ctx.signal);
+    ctx.clock.minute(() => this.minute(), ctx.signal);
     ctx.link.on(() => this.draw(), ctx.signal);
-    setTimeout(() => this.draw(), 160);
   }
 
   unmount() {
     this.picture.close();
+  }
+
+  /** At midnight what was today's is of the past. */
+  minute() {
+    if (this.follow() && this.pastRows) this.back();
+    this.draw();
+  }
+
+  /** Show what is booked from the day on that is today; → whether that is another than before. */
+  follow() {
+    const day = midnight(this.ctx.clock.now());
+    if (this.from === day) return false;
+    this.from = day;
+    this.picture?.close();
+    this.last = new Map();
+    this.picture = { rows: new Map(), shown: new Map(), whole: false, error: null, asked: performance.now(), close() {} };
+    const filter = { from: new Date(day).toISOString() };
+    const onchange = (change) => this.from === day && this.took(change);
+    this.picture = new Picture(this.ctx, { topic: "bookings", path: "/bookings", filter, onchange });
+    setTimeout(() => this.draw(), 160);
+    return true;
   }
 
   took(change) {
@@ -223,8 +242,9 @@ class Mine {
   }
 
   async edit(row) {
+    const { picture } = this;
     const { edit } = await import("../flight-edit.js").catch((error) => ({ edit: () => this.ctx.toast(this.ctx.lost(error, () => {}), { kind: "bad" }) }));
-    edit(this.ctx, row, (hoped) => this.picture.hope(row.id, hoped));
+    edit(this.ctx, row, (hoped) => picture.hope(row.id, hoped));
   }
 
   open(key, anchor) {
@@ -232,17 +252,25 @@ class Mine {
     if (row) this.card.open(key, row, anchor);
   }
 
-  /** The last weeks, read once: the past does not change much. */
+  /** The last weeks, read once a day: the past does not change much. */
   async back() {
+    if (this.more.getAttribute("aria-busy")) return;
     setAttribute(this.more, "aria-busy", "true");
     const { api, clock: time, signal } = this.ctx;
     const to = midnight(time.now());
     try {
       const query = { from: new Date(midnight(to, -BACK)).toISOString(), to: new Date(to).toISOString(), limit: 100 };
-      const { body } = await api.get("/bookings", query, { signal });
-      this.pastRows = new Map(body.items.map((row) => [row.id, row]));
+      const rows = [];
+      let page = await api.get("/bookings", query, { signal });
+      for (let read = 1; ; read += 1) {
+        rows.push(...page.body.items);
+        if (page.next === null || read === MOST) break;
+        page = await api.get(page.next, {}, { signal });
+      }
+      this.pastRows = new Map(rows.map((row) => [row.id, row]));
       this.more.hidden = true;
-      if (body.items.length === 0) this.past.replaceChildren(empty("plane", SAY.nonePast(BACK), ""));
+      for (const other of this.past.querySelectorAll(":scope > :not([data-day])")) other.remove();
+      if (rows.length === 0) this.past.replaceChildren(empty("plane", SAY.nonePast(BACK), ""));
       else this._days(this.past, flightsOf(this.pastRows).reverse(), time.now());
     } catch (error) {
       if (!signal.aborted) this.ctx.toast(error.message, { kind: "bad" });

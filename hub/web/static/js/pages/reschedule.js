@@ -11,6 +11,7 @@ import { empty } from "../instead.js";
 import { outcome } from "../outcome.js";
 import { Ranking } from "../ranking.js";
 import { PAGE, SAY, clock, countdown, date, moment, route, tail, weekday, zone, zulu } from "../words.js";
+import { DAY } from "../words/day.js";
 
 export function mount(root, ctx) {
   const page = new Reschedule(root, ctx);
@@ -21,6 +22,7 @@ export function mount(root, ctx) {
 class Reschedule {
   constructor(root, ctx) {
     this.ctx = ctx;
+    this.sending = null;
     this._build(root);
     const again = ({ reset, transactions }) => {
       const touched = reset || transactions.some(({ items }) => items.some(({ key }) => key === this.id));
@@ -110,6 +112,16 @@ class Reschedule {
     return this.told?.deadline && Date.parse(this.told.deadline) <= this.ctx.clock.now();
   }
 
+  /** Whether an answer of this flight's is on its way: `sending` is the flight whose is, and may be another. */
+  get underway() {
+    return this.sending === this.id;
+  }
+
+  /** An answer has arrived; another flight's may have been sent meanwhile. */
+  _sent(id) {
+    if (this.sending === id) this.sending = null;
+  }
+
   async read(again = false) {
     const { id } = this;
     const { api, signal } = this.ctx;
@@ -136,7 +148,7 @@ class Reschedule {
   take(told) {
     this.error = null;
     // What was hoped for stands until the hub has answered; then all is read anew.
-    if (this.sending) return;
+    if (this.underway) return;
     const same = this.told && String(this.told.items.map((one) => one.id)) === String(told.items.map((one) => one.id));
     this.told = told;
     if (this.dirty && same) return;
@@ -183,15 +195,15 @@ class Reschedule {
     const sent = Boolean(mine?.submitted_at);
     const { ranked } = this.ranking;
     setText(this.send.lastElementChild, sent || mine?.none_work ? SAY.replace : SAY.send);
-    this.send.disabled = ranked.length === 0 || (sent && !this.dirty) || this.sending;
-    this.none.disabled = Boolean(this.sending) || (mine?.none_work && !this.dirty);
-    const note = this.sending ? SAY.sending
+    this.send.disabled = ranked.length === 0 || (sent && !this.dirty) || this.underway;
+    this.none.disabled = this.underway || (mine?.none_work && !this.dirty);
+    const note = this.underway ? SAY.sending
       : ranked.length === 0 ? SAY.allAway
       : this.dirty ? (sent ? SAY.changed : "")
       : sent ? SAY.sentAt(moment(Date.parse(mine.submitted_at), ctx.clock.now()))
       : "";
     setText(this.sent, note);
-    setAttribute(this.sent, "data-kind", sent && !this.dirty && !this.sending ? "good" : null);
+    setAttribute(this.sent, "data-kind", sent && !this.dirty && !this.underway ? "good" : null);
     this.tick();
   }
 
@@ -210,7 +222,7 @@ class Reschedule {
     const at = Date.parse(row.scheduled_datetime);
     const { role } = this.ctx.me;
     const flight = this.booking ?? {};
-    const whom = role === "STUDENT" ? flight.instructor_name : role === "INSTRUCTOR" ? flight.student_name : [flight.student_name, flight.instructor_name].filter(Boolean).join(" and ");
+    const whom = role === "STUDENT" ? flight.instructor_name : role === "INSTRUCTOR" ? flight.student_name : DAY.both([flight.student_name, flight.instructor_name].filter(Boolean));
     const way = this.booking ? `${route(this.booking)}, ${tail(this.booking)}, ` : "";
     setText(this.what, SAY.was(`${way}${SAY.flightOf(`${weekday(at)}, ${date(at)}, ${clock(at)} ${zone(at)} (${zulu(at)})`, whom)}`));
   }
@@ -277,7 +289,7 @@ class Reschedule {
     const hoped = said.none_work
       ? { option1_id: null, option2_id: null, option3_id: null, unavailable_option_ids: all, none_work: true, submitted_at: null }
       : { ...said, none_work: false, submitted_at: now };
-    this.sending = true;
+    this.sending = id;
     this.dirty = false;
     setText(this.fault, "");
     this.ranking.clearFaults();
@@ -288,12 +300,12 @@ class Reschedule {
       const answer = await ctx.api.put(`/bookings/${id}/preferences`, said, { match: this.etag?.id === id ? this.etag.tag : undefined });
       this.etag = { id, tag: answer.etag };
       await ctx.settled(answer);
-      this.sending = false;
+      this._sent(id);
       if (this.id !== id || ctx.signal.aborted) return;
       ctx.toast(said.none_work ? SAY.noneSent : SAY.sentToast, { kind: "good" });
       await this.read();
     } catch (error) {
-      this.sending = false;
+      this._sent(id);
       if (this.id !== id || ctx.signal.aborted) return;
       this.told = before;
       this.dirty = !said.none_work;
