@@ -89,8 +89,11 @@ def seeded_template(server: Server, migrated_template: str) -> str:
 QUIET = """
     UPDATE bookings SET duration_minutes = CASE right(id::text, 2) WHEN '12' THEN 135 ELSE 120 END
      WHERE id::text ~ '^b0000000-.*0(12|16)$';
-    UPDATE preference_rankings SET deadline = deadline + interval '70 minutes'
+    UPDATE preference_rankings
+       SET created_at = created_at + interval '70 minutes', deadline = deadline + interval '70 minutes'
      WHERE booking_id::text ~ '^b0000000-.*026$';
+    UPDATE notifications SET created_at = created_at + interval '70 minutes'
+     WHERE booking_id::text ~ '^b0000000-.*026$' AND type = 'OPTIONS_AVAILABLE';
 """
 
 
