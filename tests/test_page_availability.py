@@ -143,7 +143,8 @@ async def test_a_read_of_before_a_save_does_not_land_after_it(
 async def test_a_message_does_not_push_out_the_one_somebody_is_at(hub: Hub, visit: Visit) -> None:
     await visit.sign_in(hub.url)
     say = """async (words) => {
-      const { toast } = await import(document.querySelector('script[type=module]').src.replace('app.js', 'toast.js'));
+      const { src } = document.querySelector('script[type=module]');
+      const { toast } = await import(src.replace('app.js', 'toast.js'));
       for (const one of words) toast(one);
     }"""
     await visit.page.evaluate(say, ["first", "second", "third"])

@@ -17,7 +17,8 @@ _STATUSES = ("CONFIRMED", "AT_RISK", "RESCHEDULING", "COMPLETED", "CANCELLED")
 _SEEN = """block => Math.max(...[...block.querySelectorAll('.block-word, .block-short')].map((word) => {
   const box = word.getBoundingClientRect(), around = block.getBoundingClientRect();
   const clipped = getComputedStyle(word).clipPath !== 'none' || getComputedStyle(word).display === 'none';
-  const cut = word.scrollWidth > word.clientWidth + 1 || box.right > around.right || box.bottom > around.bottom + 1 || box.top < around.top - 1;
+  const outside = box.right > around.right || box.bottom > around.bottom + 1 || box.top < around.top - 1;
+  const cut = word.scrollWidth > word.clientWidth + 1 || outside;
   const range = document.createRange();
   range.selectNodeContents(word);
   return clipped || cut ? 0 : range.getBoundingClientRect().width;

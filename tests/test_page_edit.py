@@ -1,4 +1,4 @@
-"""A flight changed at the page: only what was changed is sent, and nothing is overwritten that was not seen."""
+"""A flight changed at the page: only what was changed is sent, nothing is overwritten unseen."""
 
 from __future__ import annotations
 

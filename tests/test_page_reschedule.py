@@ -172,7 +172,8 @@ async def test_an_option_is_dragged_by_touch_on_a_small_screen(
     await page.get_by_role("button", name="Send my choice").click()
     await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
     await page.locator(f'[data-key="{best}"] .grip').evaluate(
-        "grip => ['pointercancel', 'lostpointercapture'].forEach((name) => grip.dispatchEvent(new Event(name)))"
+        """grip => ['pointercancel', 'lostpointercapture']
+             .forEach((name) => grip.dispatchEvent(new Event(name)))"""
     )
     await expect(page.locator(".sent")).not_to_contain_text("Changed")
 

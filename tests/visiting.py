@@ -119,7 +119,7 @@ class Visit:
         await self.says("Live")
 
     async def at(self, moment: datetime) -> None:
-        """Let it be ``moment`` by the hub's clock, as far as the page is told; to be called before it is open."""
+        """Let it be ``moment`` by the hub's clock, as far as the page is told; call before it is open."""
         ahead = moment - datetime.now(UTC)
 
         def told(frame: str | bytes) -> str | bytes:
