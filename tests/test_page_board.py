@@ -135,3 +135,35 @@ async def test_nothing_is_kept_of_the_days_that_were_looked_at(hub: Hub, visit: 
         await visit.page.wait_for_timeout(300)
         counts.append(await visit.page.evaluate("kept.size"))
     assert counts[-1] <= counts[1], counts
+
+
+async def test_a_lane_is_one_stop_and_the_arrows_go_from_flight_to_flight(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await sql.execute("DELETE FROM bookings")
+    day = "date_trunc('day', now(), 'UTC')"
+    keys = [
+        await book(sql, at=f"{day} + interval '{hour} hours'", tail=tail)
+        for hour, tail in ((8, "N4PAGE"), (10, "N4PAGE"), (12, "N4PAGE"), (14, "N5PAGE"))
+    ]
+    await visit.sign_in(hub.url)
+    await visit.shows(keys[3], "CONFIRMED")
+    press = visit.page.keyboard.press
+    focused = "document.activeElement.closest('[data-key]')?.dataset.key"
+    await visit.flight(keys[0]).locator("button").focus()
+    for key, then in (
+        ("ArrowRight", keys[1]),
+        ("End", keys[2]),
+        ("ArrowRight", keys[2]),
+        ("ArrowLeft", keys[1]),
+        ("Tab", keys[3]),
+        ("Shift+Tab", keys[1]),  # where one was
+        ("Home", keys[0]),
+    ):
+        await press(key)
+        assert await visit.page.evaluate(focused) == then, key
+    # The stop goes with its flight; the lane keeps one.
+    await sql.execute("DELETE FROM bookings WHERE id = $1::text::uuid", keys[0])
+    await expect(visit.flight(keys[0])).to_have_count(0, timeout=PATIENCE)
+    stops = visit.page.locator('[data-lane="N4PAGE"] button:not([tabindex="-1"])')
+    await expect(stops).to_have_count(1)

@@ -1,6 +1,8 @@
 /**
  * The timeline: one lane an aircraft or an instructor, one block a flight, a line for now, and the hours
  * in which somebody cannot fly.
+ *
+ * A lane is one stop of the Tab key; within it the arrow keys, Home and End go from flight to flight.
  */
 import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
 import { inTheAir } from "./flights.js";
@@ -63,6 +65,8 @@ function lanesOf(flights, by) {
   return [...lanes.values()].sort((a, b) => last(a) - last(b) || a.name.localeCompare(b.name));
 }
 
+const slotsOf = (lane) => [...lane.querySelectorAll(".slot:not(.leaving)")];
+
 export class Board {
   constructor({ onopen }) {
     this._onopen = onopen;
@@ -113,10 +117,30 @@ export class Board {
   }
 
   _lane(lane) {
-    return h("li", { class: "lane", "data-lane": lane.key },
+    const element = h("li", { class: "lane", "data-lane": lane.key },
       h("div", { class: "lane-name" }, h("b"), h("span", { class: "quiet" }), h("span", { class: "quiet lane-hours" }), h("span", { class: "unseen" }), h("span", { class: "lane-unknown" }, icon("ask"), SAY.awayUnknown)),
       h("div", { class: "track" }, h("div", { class: "aways" }), h("ul")),
     );
+    const track = element.lastElementChild.lastElementChild;
+    track.addEventListener("keydown", (event) => this._step(event, element));
+    track.addEventListener("focusin", (event) => this._stop(element, event.target.closest(".slot")));
+    return element;
+  }
+
+  /** Of a lane's flights the one that the Tab key comes to: where one was last, else the first. */
+  _stop(lane, slot = lane.stop) {
+    const slots = slotsOf(lane);
+    lane.stop = slots.includes(slot) ? slot : slots[0];
+    for (const one of slots) setAttribute(one.parts.button, "tabindex", one === lane.stop ? null : -1);
+  }
+
+  _step(event, lane) {
+    const slots = slotsOf(lane);
+    const at = slots.indexOf(event.target.closest(".slot"));
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: slots.length - 1 }[event.key];
+    if (to === undefined || at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    slots[to]?.parts.button.focus();
   }
 
   _updateLane(element, lane, how) {
@@ -136,6 +160,7 @@ export class Board {
     setText(name.children[2], lane.count ? logged(lane.minutes) : "");
     element.style.setProperty("--rows", lane.ends.length);
     keyed(track, lane.flights, (flight) => flight.key, () => this._block(), (item, flight) => this._updateBlock(item, flight, how));
+    this._stop(element);
   }
 
   _block() {
