@@ -125,9 +125,7 @@ async def test_every_state_without_a_hub(
     await page.route("**/api/v1/**", away)
     await page.route_web_socket("**/api/v1/ws", lambda line: line.close(code=1013))
     await page.evaluate("localStorage.removeItem('hub.kiosk.board'), location.reload()")
-    await expect(page.locator("#wait-title")).to_have_text(
-        "Nothing is known yet", timeout=PATIENCE
-    )
+    await expect(page.locator("#wait-title")).to_have_text("Nothing is known yet", timeout=PATIENCE)
     await judge("nothing known yet")
     assert found == {}
 
