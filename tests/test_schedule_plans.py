@@ -230,6 +230,8 @@ async def many(conn: Connection) -> Connection:
     )
     for (table,) in watched:
         await conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    # So many rows are not to be held against one another, nor to be done in the usual time.
+    await conn.execute("SET session_replication_role = replica; SET statement_timeout = '60s'")
     await conn.execute(
         """
         INSERT INTO users (cognito_user_id, email, first_name, last_name, role, training_level)
@@ -252,7 +254,7 @@ async def many(conn: Connection) -> Connection:
         SELECT id, day, '08:00'::time + term * interval '1 minute', '12:00', term = 0
           FROM users, generate_series(1, 5) AS day, generate_series(0, 3) AS term;
         INSERT INTO availability_overrides (user_id, override_date)
-        SELECT id, current_date + day FROM users, generate_series(0, 390, 30) AS day;
+        SELECT id, current_date + day FROM users, generate_series(0, 390, 60) AS day;
         INSERT INTO reschedule_options (booking_id, suggested_datetime, ai_confidence_score)
         SELECT id, scheduled_datetime + n * interval '1 day', 0.5
           FROM bookings, generate_series(1, 3) AS n WHERE status IN ('CANCELLED', 'RESCHEDULING');
@@ -279,8 +281,10 @@ async def many(conn: Connection) -> Connection:
           FROM generate_series(1, 2000) AS n;
         INSERT INTO devices (name, created_at)
         SELECT n, now() - n * interval '1 hour' FROM generate_series(1, 2000) AS n;
+        SET session_replication_role = origin;
         ANALYZE;
-        """
+        """,
+        timeout=60,
     )
     return conn
 
