@@ -117,3 +117,41 @@ async def test_the_old_time_is_kept_and_a_link_leads_from_the_flight(
     await expect(card).to_contain_text("No times are offered", timeout=PATIENCE)
     await status(sql, other, "CANCELLED")
     await expect(card).to_have_count(0, timeout=PATIENCE)
+
+
+async def test_ranks_that_were_changed_since_are_shown_before_a_choice_is_made(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key, ids = await _open(sql)
+
+    async def answers(order: list[str]) -> None:
+        await sql.execute(
+            """UPDATE preference_rankings SET option1_id = $2::text::uuid, option2_id = $3::text::uuid,
+                      option3_id = $4::text::uuid, submitted_at = coalesce(submitted_at, now())
+                WHERE booking_id = $1::text::uuid
+                  AND user_id = (SELECT student_id FROM bookings WHERE id = $1::text::uuid)""",
+            key,
+            *order,
+        )
+
+    await answers(ids)
+    await visit.sign_in(hub.url, ADMIN, f"#/admin/escalations/{key}")
+    page = visit.page
+    lines = page.locator(f'.offer[data-key="{key}"] .option-line')
+    await expect(lines.nth(0)).to_contain_text("Jonah Bright: 1st choice", timeout=PATIENCE)
+    await answers(ids[::-1])
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(lines.nth(2)).to_contain_text("Jonah Bright: 1st choice", timeout=PATIENCE)
+
+    # Nobody looked up since: what was shown is not what is true, and nothing is moved by it.
+    await answers(ids)
+    take = lines.nth(2).get_by_role("button", name="Choose this time")
+    await take.click()
+    await page.locator("#confirm").get_by_role("button", name="Move it").click()
+    await expect(lines.nth(2).get_by_role("alert")).to_contain_text("Look again", timeout=PATIENCE)
+    await expect(lines.nth(0)).to_contain_text("Jonah Bright: 1st choice")
+    found = await sql.fetchval("SELECT status FROM bookings WHERE id = $1::text::uuid", key)
+    assert found == "RESCHEDULING"
+    await take.click()
+    await page.locator("#confirm").get_by_role("button", name="Move it").click()
+    await expect(page.locator(".empty")).to_be_visible(timeout=PATIENCE)

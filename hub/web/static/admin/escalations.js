@@ -11,6 +11,8 @@ import { Roster } from "./roster.js";
 import { MENU, W, capital, when } from "./words.js";
 
 
+const AGAIN = 5000; // ms until what could not be read is asked for again
+
 export async function mount(root, ctx) {
   await ctx.style("css/answer.css");
   return new Escalations(root, ctx);
@@ -20,7 +22,7 @@ class Escalations {
   constructor(root, ctx) {
     this.ctx = ctx;
     this.flights = new Map(); // by booking: what the topic's row does not have
-    this.answers = new Map(); // by booking: {stamp, student, instructor}
+    this.answers = new Map(); // by booking: {stamp, student, instructor}; a stamp of null: to be asked for
     this.unfolded = new Set(ctx.params.slice(0, 1));
     this.draw = drawing(() => this.render(), ctx.signal);
     this.roster = new Roster(ctx, () => this.draw());
@@ -38,6 +40,10 @@ class Escalations {
       const undo = ctx.reschedule.on(event, () => this.draw());
       ctx.signal.addEventListener("abort", undo, { once: true });
     }
+    ctx.signal.addEventListener("abort", ctx.reschedule.on("change", (change) => this._doubt(change)), { once: true });
+    const looked = () => document.hidden || this._doubt({ reset: true });
+    document.addEventListener("visibilitychange", looked, { signal: ctx.signal });
+    addEventListener("focus", looked, { signal: ctx.signal });
     ctx.clock.second(() => this.tick(), ctx.signal);
     ctx.clock.minute(() => this.draw(), ctx.signal);
     this.draw();
@@ -174,35 +180,57 @@ class Escalations {
 
   // ── what the topic does not have ────────────────────────────────────────────────────────────
 
-  /** The booking's row; asked for once. */
+  /** The booking's row; asked for until it is read. */
   _flight(row) {
     if (!this.flights.has(row.id)) {
       this.flights.set(row.id, null);
       this.ctx.api.get(`/bookings/${row.id}`, {}, { signal: this.ctx.signal }).then(({ body }) => {
         this.flights.set(row.id, body);
         this.draw();
-      }, () => {});
+      }, () => this._later(() => this.flights.delete(row.id)));
     }
     return this.flights.get(row.id);
   }
 
-  /** What the two said, asked for again whenever somebody answered or other times are on offer. */
+  /** What the two said, asked for again whenever it may be another. */
   _answers(row) {
-    const stamp = JSON.stringify([row.student_submitted, row.instructor_submitted, row.options.map((one) => one.id)]);
-    const held = this.answers.get(row.id) ?? { stamp: null };
-    if (held.stamp !== stamp) {
-      const next = { ...held, stamp };
-      this.answers.set(row.id, next);
-      for (const who of ["student", "instructor"]) {
-        next[who] = undefined;
-        if (!row[`${who}_submitted`]) continue;
-        this.ctx.api.get(`/bookings/${row.id}/preferences`, { user_id: row[`${who}_id`] }, { signal: this.ctx.signal }).then(({ body }) => {
-          next[who] = body;
-          this.draw();
-        }, () => {});
-      }
-    }
+    if (this.answers.get(row.id)?.stamp !== stamp(row)) this._ask(row).catch(() => {});
     return this.answers.get(row.id);
+  }
+
+  /** Read what the two said; rejects where it cannot be read, and it is then asked for again. */
+  async _ask(row) {
+    const held = this.answers.get(row.id);
+    const next = { stamp: stamp(row) };
+    // Other times or another answer: what was said before is not of these. Else it stands until the newer is there.
+    if (held?.of === next.stamp) Object.assign(next, { student: held.student, instructor: held.instructor });
+    next.of = next.stamp;
+    this.answers.set(row.id, next);
+    try {
+      await Promise.all(["student", "instructor"].map(async (who) => {
+        if (!row[`${who}_submitted`]) return;
+        const asked = { user_id: row[`${who}_id`] };
+        next[who] = (await this.ctx.api.get(`/bookings/${row.id}/preferences`, asked, { signal: this.ctx.signal })).body;
+      }));
+      this.draw();
+    } catch (error) {
+      this._later(() => { next.stamp = null; });
+      throw error;
+    }
+  }
+
+  /** A rank put in another's place changes nothing the topic shows: read anew on each sign of a change. */
+  _doubt({ reset, transactions = [] }) {
+    const keys = reset ? this.answers.keys() : transactions.flatMap(({ items }) => items.map(({ key }) => key));
+    for (const key of keys) if (this.answers.has(key)) this.answers.get(key).stamp = null;
+    this.draw();
+  }
+
+  _later(undo) {
+    setTimeout(() => {
+      undo();
+      if (!this.ctx.signal.aborted) this.draw();
+    }, AGAIN);
   }
 
   // ── writing ─────────────────────────────────────────────────────────────────────────────────
@@ -215,9 +243,13 @@ class Escalations {
   async _take(item, option, parts) {
     const { ctx } = this;
     const at = when(Date.parse(option.suggested_datetime), ctx.clock.now());
+    const shown = ranks(item.row, this.answers.get(item.row.id));
     setText(parts.fault, "");
     if (!(await ctx.confirm({ title: W.takeTitle, text: W.takeText(capital(at), item.parts.name.textContent), yes: W.takeYes }))) return;
     await this._write(item, parts.take, parts.fault, async () => {
+      // Chosen by what was shown: where that is old, it is shown anew and asked again.
+      await this._ask(item.row);
+      if (ranks(item.row, this.answers.get(item.row.id)) !== shown) throw new Error(W.saidAnew);
       await ctx.settled(await ctx.api.post(`/bookings/${item.row.id}/reschedule`, { option_id: option.id }));
       ctx.toast(W.taken(at), { kind: "good" });
     });
@@ -268,3 +300,8 @@ function rank(said, id) {
   const place = [said.option1_id, said.option2_id, said.option3_id].indexOf(id) + 1;
   return W.ranks[place] ?? W.unranked;
 }
+
+const stamp = (row) => JSON.stringify([row.student_submitted, row.instructor_submitted, row.options.map((one) => one.id)]);
+
+/** All that is said of a flight's options, to be compared. */
+const ranks = (row, said) => JSON.stringify(row.options.map(({ id }) => [rank(said?.student, id), rank(said?.instructor, id)]));

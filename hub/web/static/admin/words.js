@@ -194,6 +194,7 @@ export const W = {
   takeTitle: "Move the flight to this time?",
   takeText: (when, who) => `${when}. ${who} are told at once.`,
   takeYes: "Move it",
+  saidAnew: "Somebody has changed their answer since. Look again, then choose.",
   taken: (when) => `Moved to ${when}`,
   past: "This time has passed",
   showOptions: (count) => `Show ${plural(count, "time")}`,
