@@ -234,3 +234,14 @@ async def test_the_page_offers_the_moves_that_are_legal_and_no_other(
     assert {before: set(after) for before, after in moves.items()} == {
         before: set(after) for before, after in MOVES.items()
     }
+
+
+async def test_a_list_that_was_given_no_day_goes_along_at_midnight(hub: Hub, visit: Visit) -> None:
+    now = datetime.now(UTC)
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=2)
+    await visit.at(midnight - timedelta(seconds=12))
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    first = visit.page.get_by_label("From day")
+    await expect(first).to_have_value(midnight.date().isoformat(), timeout=PATIENCE)
+    last = visit.page.get_by_label("To day")
+    await expect(last).to_have_value((midnight + timedelta(days=7)).date().isoformat())

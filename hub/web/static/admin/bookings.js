@@ -31,9 +31,15 @@ class Bookings {
     this.roster = new Roster(ctx, () => this._people());
     this._build(root);
     ctx.title(MENU.bookings);
-    ctx.clock.minute(() => this.draw(), ctx.signal);
+    ctx.clock.minute(() => this.minute(), ctx.signal);
     ctx.link.on(() => this.draw(), ctx.signal);
     this.update(ctx.params);
+  }
+
+  /** At midnight another day is today: a list that was given no day goes along. */
+  minute() {
+    if (this.follows && midnight(this.ctx.clock.now()) !== this.asked.from) this.update(this.params);
+    this.draw();
   }
 
   unmount() {
@@ -70,10 +76,14 @@ class Bookings {
 
   // ── what is asked for ───────────────────────────────────────────────────────────────────────
 
-  update([asked = ""]) {
+  update(params) {
+    const [asked = ""] = params;
+    this.params = params;
     const given = new URLSearchParams(asked);
     const today = midnight(this.ctx.clock.now());
-    const from = dayOf(given.get("from") ?? "") ?? today;
+    const day = dayOf(given.get("from") ?? "");
+    this.follows = day === null;
+    const from = day ?? today;
     const last = dayOf(given.get("to") ?? "") ?? midnight(from, AHEAD);
     const status = (given.get("status") ?? "").split(",").filter((one) => one in STATUS);
     const person = given.get("person");
