@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,28 @@ from hub.rules.access import SCOPES, effective
 # robot is an integration whose key has every scope; test_scopes asks with keys that lack one. The
 # device is a kiosk.
 WHO = ("nobody", "sam", "sue", "ina", "ivo", "admin", "stranger", "robot", "device")
+KINDS: dict[str, set[str]] = {
+    "student": {"sam", "sue"}, "instructor": {"ina", "ivo"}, "admin": {"admin"},
+    "integration": {"robot"}, "device": {"device"},
+}  # fmt: skip
+#: The rows that are asked for, by their names in MATRIX, and whose each is.
+OWNERS: dict[str, set[str]] = {
+    "booking": {"sam", "ina"}, "offered": {"sam", "ina"}, "sams": {"sam"}, "inas": {"ina"},
+    "admins": {"admin"}, "sam": {"sam"}, "ina": {"ina"}, "admin": {"admin"}, "idle": set(),
+    "acted": set(), "own": {"robot", "device"}, "spare": set(), "absent": set(),
+}  # fmt: skip
+#: The kinds of principals that can have a row of their own among those of a path.
+_USERS = {"student", "instructor", "admin"}
+CAN_OWN: dict[str, set[str]] = {
+    "/api/v1/bookings": {"student", "instructor"},
+    "/api/v1/notifications": _USERS,
+    "/api/v1/users": _USERS,
+    "/api/v1/availability": _USERS,
+    "/api/v1/availability/patterns": _USERS,
+    "/api/v1/availability/overrides": _USERS,
+    "/api/v1/keys": {"integration"},
+    "/api/v1/devices": {"device"},
+}
 #: What is asked for, how, and what each of WHO is told.
 MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     #                                             nobody sam  sue  ina  ivo  admin stranger robot device
@@ -37,9 +60,18 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/v1/bookings/{absent}/options"):   (401, 404, 404, 404, 404, 404, 403, 404, 403),
     ("PUT", "/api/v1/bookings/{offered}/options"):  (401, 403, 403, 403, 403, 200, 403, 200, 403),
     ("PUT", "/api/v1/bookings/{absent}/options"):   (401, 403, 403, 403, 403, 404, 403, 404, 403),
-    # Sam's ranking, which is not Ina's to read; each submits their own.
-    ("GET", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 403, 404, 200, 403, 200, 403),
-    ("GET", "/api/v1/bookings/{absent}/preferences"): (401, 404, 404, 404, 404, 404, 403, 404, 403),
+    # Sam's ranking is not Ina's to read, nor hers his; who flies neither must say whose.
+    ("GET", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 200, 404, 422, 403, 422, 403),
+    ("GET", "/api/v1/bookings/{offered}/preferences?user_id={sam}"):
+        (401, 200, 404, 403, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/bookings/{offered}/preferences?user_id={ina}"):
+        (401, 403, 404, 200, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/bookings/{offered}/preferences?user_id={idle}"):
+        (401, 403, 404, 403, 404, 404, 403, 404, 403),
+    ("GET", "/api/v1/bookings/{offered}/preferences?user_id={absent}"):
+        (401, 403, 404, 403, 404, 404, 403, 404, 403),
+    ("GET", "/api/v1/bookings/{absent}/preferences?user_id={sam}"):
+        (401, 404, 404, 404, 404, 404, 403, 404, 403),
     ("PUT", "/api/v1/bookings/{offered}/preferences"): (401, 200, 404, 200, 404, 403, 403, 403, 403),
     ("PUT", "/api/v1/bookings/{absent}/preferences"): (401, 404, 404, 404, 404, 403, 403, 403, 403),
     ("POST", "/api/v1/bookings/{offered}/reschedule"): (401, 403, 403, 403, 403, 201, 403, 403, 403),
@@ -49,21 +81,30 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/v1/notifications/unread"):        (401, 200, 200, 200, 200, 200, 403, 403, 403),
     ("POST", "/api/v1/notifications/read-all"):     (401, 200, 200, 200, 200, 200, 403, 403, 403),
     ("GET", "/api/v1/notifications/{sams}"):        (401, 200, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/api/v1/notifications/{inas}"):        (401, 404, 404, 200, 404, 404, 403, 403, 403),
+    ("GET", "/api/v1/notifications/{admins}"):      (401, 404, 404, 404, 404, 200, 403, 403, 403),
     ("GET", "/api/v1/notifications/{absent}"):      (401, 404, 404, 404, 404, 404, 403, 403, 403),
     ("POST", "/api/v1/notifications/{sams}/read"):  (401, 200, 404, 404, 404, 404, 403, 403, 403),
+    ("POST", "/api/v1/notifications/{inas}/read"):  (401, 404, 404, 200, 404, 404, 403, 403, 403),
+    ("POST", "/api/v1/notifications/{admins}/read"): (401, 404, 404, 404, 404, 200, 403, 403, 403),
     ("POST", "/api/v1/notifications/{absent}/read"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
     ("GET", "/api/v1/me"):                          (401, 200, 200, 200, 200, 200, 403, 403, 403),
-    # Sam is Ina's student; the idle one has done nothing, the admin has.
+    # Sam is Ina's student; the idle one has done nothing, Sam, Ina and the admin have.
     ("GET", "/api/v1/users"):                       (401, 403, 403, 200, 200, 200, 403, 200, 403),
     ("GET", "/api/v1/users/{sam}"):                 (401, 200, 404, 200, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/users/{ina}"):                 (401, 404, 404, 200, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/users/{admin}"):               (401, 404, 404, 404, 404, 200, 403, 200, 403),
     ("GET", "/api/v1/users/{absent}"):              (401, 404, 404, 404, 404, 404, 403, 404, 403),
     ("POST", "/api/v1/users"):                      (401, 403, 403, 403, 403, 201, 403, 201, 403),
     ("PATCH", "/api/v1/users/{sam}"):               (401, 403, 403, 403, 403, 200, 403, 200, 403),
-    ("PATCH", "/api/v1/users/{boss}"):              (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/users/{ina}"):               (401, 403, 403, 403, 403, 200, 403, 200, 403),
+    ("PATCH", "/api/v1/users/{admin}"):             (401, 403, 403, 403, 403, 200, 403, 403, 403),
     ("PATCH", "/api/v1/users/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 404, 403),
     ("DELETE", "/api/v1/users/{idle}"):             (401, 403, 403, 403, 403, 204, 403, 204, 403),
+    ("DELETE", "/api/v1/users/{sam}"):              (401, 403, 403, 403, 403, 409, 403, 409, 403),
+    ("DELETE", "/api/v1/users/{ina}"):              (401, 403, 403, 403, 403, 409, 403, 409, 403),
     ("DELETE", "/api/v1/users/{acted}"):            (401, 403, 403, 403, 403, 409, 403, 409, 403),
-    ("DELETE", "/api/v1/users/{boss}"):             (401, 403, 403, 403, 403, 403, 403, 403, 403),
+    ("DELETE", "/api/v1/users/{admin}"):            (401, 403, 403, 403, 403, 403, 403, 403, 403),
     ("DELETE", "/api/v1/users/{absent}"):           (401, 403, 403, 403, 403, 404, 403, 404, 403),
     ("GET", "/api/v1/audit"):                       (401, 403, 403, 403, 403, 200, 403, 200, 403),
     ("GET", "/healthz"):                            (200, 200, 200, 200, 200, 200, 200, 200, 200),
@@ -75,53 +116,85 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/dev/.well-known/jwks.json"):          (200, 200, 200, 200, 200, 200, 200, 200, 200),
     ("GET", "/api/v1/keys"):                        (401, 403, 403, 403, 403, 200, 403, 403, 403),
     ("POST", "/api/v1/keys"):                       (401, 403, 403, 403, 403, 201, 403, 403, 403),
-    ("GET", "/api/v1/keys/{key}"):                  (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/keys/{spare}"):                (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/keys/{own}"):                  (401, 403, 403, 403, 403, 200, 403, 403, 403),
     ("GET", "/api/v1/keys/{absent}"):               (401, 403, 403, 403, 403, 404, 403, 403, 403),
-    ("DELETE", "/api/v1/keys/{key}"):               (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/keys/{spare}"):             (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/keys/{own}"):               (401, 403, 403, 403, 403, 204, 403, 403, 403),
     ("DELETE", "/api/v1/keys/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 403, 403),
     # Sam's own hours are his and the admin's; robots see only what follows from them.
-    ("GET", "/api/v1/availability/patterns"):             (401, 200, 200, 200, 200, 200, 403, 403, 403),
-    ("POST", "/api/v1/availability/patterns"):            (401, 201, 201, 201, 201, 201, 403, 403, 403),
-    ("GET", "/api/v1/availability/patterns/{pattern}"):   (401, 200, 404, 404, 404, 200, 403, 403, 403),
-    ("GET", "/api/v1/availability/patterns/{absent}"):    (401, 404, 404, 404, 404, 404, 403, 403, 403),
-    ("PATCH", "/api/v1/availability/patterns/{pattern}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
-    ("PATCH", "/api/v1/availability/patterns/{absent}"):  (401, 404, 404, 404, 404, 404, 403, 403, 403),
-    ("DELETE", "/api/v1/availability/patterns/{pattern}"): (401, 204, 404, 404, 404, 204, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns"):       (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns?user_id={sam}"): (401, 200, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns?user_id={ina}"): (401, 403, 403, 200, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns?user_id={absent}"): (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("POST", "/api/v1/availability/patterns"):      (401, 201, 201, 201, 201, 201, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns/{sams}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns/{inas}"): (401, 404, 404, 200, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns/{admins}"): (401, 404, 404, 404, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/patterns/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/patterns/{sams}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/patterns/{inas}"): (401, 404, 404, 200, 404, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/patterns/{admins}"): (401, 404, 404, 404, 404, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/patterns/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/patterns/{sams}"): (401, 204, 404, 404, 404, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/patterns/{inas}"): (401, 404, 404, 204, 404, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/patterns/{admins}"): (401, 404, 404, 404, 404, 204, 403, 403, 403),
     ("DELETE", "/api/v1/availability/patterns/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
-    ("GET", "/api/v1/availability/overrides"):            (401, 200, 200, 200, 200, 200, 403, 403, 403),
-    ("POST", "/api/v1/availability/overrides"):           (401, 201, 201, 201, 201, 201, 403, 403, 403),
-    ("GET", "/api/v1/availability/overrides/{override}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
-    ("GET", "/api/v1/availability/overrides/{absent}"):   (401, 404, 404, 404, 404, 404, 403, 403, 403),
-    ("PATCH", "/api/v1/availability/overrides/{override}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides"):      (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides?user_id={sam}"): (401, 200, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides?user_id={ina}"): (401, 403, 403, 200, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides?user_id={absent}"): (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("POST", "/api/v1/availability/overrides"):     (401, 201, 201, 201, 201, 201, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides/{sams}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides/{inas}"): (401, 404, 404, 200, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides/{admins}"): (401, 404, 404, 404, 404, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/overrides/{sams}"): (401, 200, 404, 404, 404, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/overrides/{inas}"): (401, 404, 404, 200, 404, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/availability/overrides/{admins}"): (401, 404, 404, 404, 404, 200, 403, 403, 403),
     ("PATCH", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
-    ("DELETE", "/api/v1/availability/overrides/{override}"): (401, 204, 404, 404, 404, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/overrides/{sams}"): (401, 204, 404, 404, 404, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/overrides/{inas}"): (401, 404, 404, 204, 404, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/availability/overrides/{admins}"): (401, 404, 404, 404, 404, 204, 403, 403, 403),
     ("DELETE", "/api/v1/availability/overrides/{absent}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
-    ("GET", "/api/v1/availability/{sam}"):                (401, 200, 404, 404, 404, 200, 403, 200, 403),
-    ("GET", "/api/v1/availability/{absent}"):             (401, 404, 404, 404, 404, 404, 403, 404, 403),
-    ("GET", "/api/v1/availability/common"):               (401, 200, 403, 200, 403, 200, 403, 200, 403),
+    ("GET", "/api/v1/availability/{sam}"):          (401, 200, 404, 404, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/availability/{ina}"):          (401, 404, 404, 200, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/availability/{admin}"):        (401, 404, 404, 404, 404, 200, 403, 200, 403),
+    ("GET", "/api/v1/availability/{absent}"):       (401, 404, 404, 404, 404, 404, 403, 404, 403),
+    ("GET", "/api/v1/availability/common?student={sam}&instructor={ina}"):
+        (401, 200, 403, 200, 403, 200, 403, 200, 403),
+    ("GET", "/api/v1/availability/common?student={absent}&instructor={ina}"):
+        (401, 403, 403, 422, 403, 422, 403, 422, 403),
+    ("GET", "/api/v1/availability/common?student={sam}&instructor={absent}"):
+        (401, 422, 403, 403, 403, 422, 403, 422, 403),
     # Whoever is signed in; what may be watched is the topic's to say (a kiosk, no bookings).
     ("POST", "/api/v1/tickets"):                    (401, 201, 201, 201, 201, 201, 403, 201, 201),
     ("GET", "/api/v1/stream"):                      (401, 200, 200, 200, 200, 200, 403, 200, 403),
     # Kiosks are the admin's; a device knows of itself, and of nothing else here.
-    ("GET", "/api/v1/devices"):                           (401, 403, 403, 403, 403, 200, 403, 403, 403),
-    ("POST", "/api/v1/devices"):                          (401, 403, 403, 403, 403, 201, 403, 403, 403),
-    ("GET", "/api/v1/devices/me"):                        (401, 403, 403, 403, 403, 403, 403, 403, 200),
-    ("GET", "/api/v1/devices/{device}"):                  (401, 403, 403, 403, 403, 200, 403, 403, 403),
-    ("GET", "/api/v1/devices/{absent}"):                  (401, 403, 403, 403, 403, 404, 403, 403, 403),
-    ("PATCH", "/api/v1/devices/{device}"):                (401, 403, 403, 403, 403, 200, 403, 403, 403),
-    ("PATCH", "/api/v1/devices/{absent}"):                (401, 403, 403, 403, 403, 404, 403, 403, 403),
-    ("DELETE", "/api/v1/devices/{device}"):               (401, 403, 403, 403, 403, 204, 403, 403, 403),
-    ("DELETE", "/api/v1/devices/{absent}"):               (401, 403, 403, 403, 403, 404, 403, 403, 403),
-    ("POST", "/api/v1/devices/{device}/identify"):        (401, 403, 403, 403, 403, 204, 403, 403, 403),
-    ("POST", "/api/v1/devices/{absent}/identify"):        (401, 403, 403, 403, 403, 404, 403, 403, 403),
-    ("POST", "/api/v1/devices/{device}/reload"):          (401, 403, 403, 403, 403, 204, 403, 403, 403),
-    ("POST", "/api/v1/devices/{absent}/reload"):          (401, 403, 403, 403, 403, 404, 403, 403, 403),
-    ("GET", "/api/v1/presence"):                          (401, 403, 403, 403, 403, 200, 403, 403, 403),
-    ("GET", "/api/v1/board"):                             (401, 403, 403, 403, 403, 200, 403, 200, 200),
-    ("GET", "/api/v1/explain"):                           (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/devices"):                     (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("POST", "/api/v1/devices"):                    (401, 403, 403, 403, 403, 201, 403, 403, 403),
+    ("GET", "/api/v1/devices/me"):                  (401, 403, 403, 403, 403, 403, 403, 403, 200),
+    ("GET", "/api/v1/devices/{spare}"):             (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/devices/{own}"):               (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/devices/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("PATCH", "/api/v1/devices/{spare}"):           (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/devices/{own}"):             (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("PATCH", "/api/v1/devices/{absent}"):          (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("DELETE", "/api/v1/devices/{spare}"):          (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/devices/{own}"):            (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("DELETE", "/api/v1/devices/{absent}"):         (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("POST", "/api/v1/devices/{spare}/identify"):   (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("POST", "/api/v1/devices/{own}/identify"):     (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("POST", "/api/v1/devices/{absent}/identify"):  (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("POST", "/api/v1/devices/{spare}/reload"):     (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("POST", "/api/v1/devices/{own}/reload"):       (401, 403, 403, 403, 403, 204, 403, 403, 403),
+    ("POST", "/api/v1/devices/{absent}/reload"):    (401, 403, 403, 403, 403, 404, 403, 403, 403),
+    ("GET", "/api/v1/presence"):                    (401, 403, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/board"):                       (401, 403, 403, 403, 403, 200, 403, 200, 200),
+    ("GET", "/api/v1/explain?booking={booking}&user={sam}"): (401, 403, 403, 403, 403, 200, 403, 403, 403),
     # Whoever begins a pairing is nobody yet.
-    ("POST", "/api/v1/pairings"):                         (201, 201, 201, 201, 201, 201, 201, 201, 201),
-    ("POST", "/api/v1/pairings/claim"):                   (202, 202, 202, 202, 202, 202, 202, 202, 202),
+    ("POST", "/api/v1/pairings"):                   (201, 201, 201, 201, 201, 201, 201, 201, 201),
+    ("POST", "/api/v1/pairings/claim"):             (202, 202, 202, 202, 202, 202, 202, 202, 202),
 }  # fmt: skip
 ABSENT = "00000000-0000-4000-8000-00000000dead"
 #: An option of the flight that is offered new times.
@@ -156,14 +229,11 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/dev/token"): {"email": "sam@example.com"},
 }  # fmt: skip
 _DAY = f"from={at(0)}&to={at(24)}"
+#: What must be asked besides.
 QUERIES: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/stream"): "topic=bookings",
-    ("GET", "/api/v1/explain"): f"booking={{booking}}&user={ID['sam']}",
-    ("GET", "/api/v1/bookings/{id}/preferences"): f"user_id={ID['sam']}",
     ("GET", "/api/v1/availability/{id}"): _DAY,
-    ("GET", "/api/v1/availability/common"): (
-        f"{_DAY}&student={ID['sam']}&instructor={ID['ina']}&duration=60"
-    ),
+    ("GET", "/api/v1/availability/common"): f"duration=60&{_DAY}",
 }
 
 
@@ -177,12 +247,12 @@ async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
 
 
 def _generic(path: str) -> str:
-    for name in (
-        "{booking}", "{offered}", "{absent}", "{sams}", "{key}", "{pattern}", "{override}", "{sam}",
-        "{boss}", "{idle}", "{acted}", "{device}",
-    ):  # fmt: skip
-        path = path.replace(name, "{id}")
-    return path
+    """The route's own path: its rows are any, its query is no part of it."""
+    return re.sub(r"\{\w+\}", "{id}", path.partition("?")[0])
+
+
+def _rows(path: str) -> list[str]:
+    return re.findall(r"\{(\w+)\}", path)
 
 
 def test_every_route_is_in_the_matrix() -> None:
@@ -190,29 +260,39 @@ def test_every_route_is_in_the_matrix() -> None:
     assert {(method, _generic(path)) for method, path in MATRIX} == mounted
 
 
+def test_of_every_row_one_s_own_another_s_and_none_are_asked_for() -> None:
+    missing = []
+    for route in ROUTES:
+        head, found, _ = route.path.partition("/{id}")
+        if not found:
+            continue
+        names = {
+            _rows(path.partition("?")[0])[0]
+            for method, path in MATRIX
+            if (method, _generic(path)) == (route.method, route.path)
+        }
+        if "absent" not in names:
+            missing.append(f"{route.method} {route.path}: an absent row")
+        there = [OWNERS[name] for name in names - {"absent"}]
+        for kind, asking in KINDS.items():
+            if kind in CAN_OWN[head] and not any(asking & owners for owners in there):
+                missing.append(f"{route.method} {route.path}: a row of its own for {kind}")
+            if not any(asking - owners for owners in there):
+                missing.append(f"{route.method} {route.path}: another's row for {kind}")
+    assert not missing, "\n".join(missing)
+
+
 async def test_the_matrix(door: Rest) -> None:
     routes = {(route.method, route.path): route for route in ROUTES}
+    for name in ("sam", "ina"):
+        await _acts(door, ID[name])
     wrong = []
     for (method, path), expected in MATRIX.items():
         for who, status in zip(WHO, expected, strict=True):
-            await door.conn.execute("DELETE FROM bookings")
-            booking = await door.booking()
-            note = await door.conn.fetchval(
-                "INSERT INTO notifications (user_id, type, title, message)"
-                " VALUES ($1, 'CONFIRMATION', 't', 'm') RETURNING id::text",
-                ID["sam"],
-            )
-            key = await door.key("bookings:read", name="spare")
-            pattern, override = await _hours(door)
-            await _waiting(door)
-            real = path.format(
-                booking=booking["id"], offered=await _offered(door), absent=ABSENT, sams=note, key=key,
-                pattern=pattern, override=override, sam=ID["sam"], boss=ID["admin"],
-                idle=await _person(door, "idle"), acted=await _person(door, "acted"),
-                device=await door.device(name="spare"),
-            )  # fmt: skip
+            await _afresh(door)
+            real = path.format(**{name: await _row(door, name, path) for name in _rows(path)})
             if (query := QUERIES.get((method, _generic(path)))) is not None:
-                real += f"?{query.format(booking=booking['id'])}"
+                real += ("&" if "?" in real else "?") + query
             body = BODIES.get((method, _generic(path)))
             said = await door.ask(None if who == "nobody" else who, method, real, body)
             if said.status != status:
@@ -223,6 +303,52 @@ async def test_the_matrix(door: Rest) -> None:
             if status >= 400:
                 assert not _leaks(said), f"{method} {path} as {who} says {said.body!r}"
     assert not wrong, "\n".join(wrong)
+
+
+async def _afresh(door: Rest) -> None:
+    """Nothing is left of what was asked before, and a kiosk waits for an approval."""
+    await door.conn.execute(
+        "DELETE FROM bookings; DELETE FROM availability_patterns; DELETE FROM availability_overrides;"
+        " DELETE FROM users WHERE email = 'new@example.com'; DELETE FROM pairing_codes"
+    )
+    await door.conn.execute(
+        "INSERT INTO pairing_codes (hash, user_code, expires_at)"
+        " VALUES (sha256($1), 'BCDFGHJK', now() + interval '10 minutes')",
+        WAITING.encode(),
+    )
+
+
+async def _row(door: Rest, name: str, path: str) -> str:
+    """Make a row of OWNERS, of the kind that the path is about; its id."""
+    match name:
+        case "absent":
+            return ABSENT
+        case "booking":
+            return str((await door.booking())["id"])
+        case "offered":
+            return await _offered(door)
+        case "sam" | "ina" | "admin":
+            if not await door.conn.fetchval("SELECT count(*) FROM bookings"):
+                await door.booking()  # an instructor sees their students
+            return ID[name]
+        case "idle" | "acted":
+            return await _person(door, name)
+        case "own" | "spare" if "keys" in path:
+            return await door.key(*SCOPES, name="robot" if name == "own" else name)
+        case "own" | "spare":
+            return await door.device(name="device" if name == "own" else name)
+    [sql] = [sql for kind, sql in _OF_SOMEBODY.items() if kind in path]
+    return str(await door.conn.fetchval(sql, ID[name.removesuffix("s")]))
+
+
+_OF_SOMEBODY = {
+    "notifications": "INSERT INTO notifications (user_id, type, title, message)"
+    " VALUES ($1, 'CONFIRMATION', 't', 'm') RETURNING id::text",
+    "patterns": "INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)"
+    " VALUES ($1, 1, '08:00', '12:00') RETURNING id::text",
+    "overrides": "INSERT INTO availability_overrides (user_id, override_date, reason)"
+    " VALUES ($1, '2031-05-05', 'Tester is at KPAO') RETURNING id::text",
+}
 
 
 async def _offered(door: Rest) -> str:
@@ -243,7 +369,6 @@ async def _offered(door: Rest) -> str:
 
 async def _person(door: Rest, name: str) -> str:
     """Somebody who, if called ``acted``, has done something."""
-    await door.conn.execute("DELETE FROM users WHERE email = 'new@example.com'")
     id = str(
         await door.conn.fetchval(
             "INSERT INTO users (cognito_user_id, email, first_name, last_name, role)"
@@ -253,34 +378,16 @@ async def _person(door: Rest, name: str) -> str:
         )
     )
     if name == "acted":
-        async with door.conn.transaction():
-            await door.conn.execute("SELECT set_config('hub.actor', $1, true)", id)
-            await door.conn.execute("UPDATE users SET phone_number = now()::time::text")
+        await _acts(door, id)
     return id
 
 
-async def _waiting(door: Rest) -> None:
-    """A kiosk that waits for an approval."""
-    await door.conn.execute("DELETE FROM pairing_codes")
-    await door.conn.execute(
-        "INSERT INTO pairing_codes (hash, user_code, expires_at)"
-        " VALUES (sha256($1), 'BCDFGHJK', now() + interval '10 minutes')",
-        WAITING.encode(),
-    )
-
-
-async def _hours(door: Rest) -> tuple[str, str]:
-    """Sam's pattern and his override, and nobody else's."""
-    await door.conn.execute("DELETE FROM availability_patterns; DELETE FROM availability_overrides")
-    row = await door.conn.fetchrow(
-        "WITH p AS (INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)"
-        " VALUES ($1, 1, '08:00', '12:00') RETURNING id),"
-        " o AS (INSERT INTO availability_overrides (user_id, override_date, reason)"
-        " VALUES ($1, '2031-05-05', 'Tester is at KPAO') RETURNING id)"
-        " SELECT p.id::text, o.id::text FROM p, o",
-        ID["sam"],
-    )
-    return row[0], row[1]
+async def _acts(door: Rest, id: str) -> None:
+    async with door.conn.transaction():
+        await door.conn.execute("SELECT set_config('hub.actor', $1, true)", id)
+        await door.conn.execute(
+            "UPDATE users SET phone_number = now()::time::text WHERE id = $1", id
+        )
 
 
 async def test_scopes(door: Rest) -> None:
