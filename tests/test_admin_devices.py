@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import pytest
 from playwright.async_api import expect
 from running import Client, Hub
 from visiting import ADMIN, PATIENCE, STUDENT, Visit, Visitors, book, person
@@ -38,7 +39,7 @@ class Kiosk:
 
 
 async def test_a_kiosk_is_paired_watched_over_and_revoked(
-    hub: Hub, visit: Visit, sql: Any, connect: Any
+    hub: Hub, visit: Visit, sql: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.refusals.add(422)
     await visit.sign_in(hub.url, ADMIN, "#/admin/devices")
@@ -79,6 +80,15 @@ async def test_a_kiosk_is_paired_watched_over_and_revoked(
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await expect(card).to_contain_text("Connected since", timeout=PATIENCE)
     await expect(page.locator(".day-words")).to_contain_text("1 of 1 kiosk connected")
+    [session] = [one for one in hub.house.gate.sessions if one.principal.kind == "device"]  # type: ignore[union-attr]
+    session.paused()
+    monkeypatch.setattr(session.socket, "is_paused", True)
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(card).to_contain_text("s behind", timeout=PATIENCE)
+    monkeypatch.undo()
+    session.resumed()
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(card).to_contain_text("Connected since", timeout=PATIENCE)
 
     before = datetime.now(UTC)
     await card.get_by_role("button", name="Flash").click()

@@ -55,3 +55,27 @@ async def test_the_page_is_light_and_lighter_the_second_time(
     # The document and what is live; every script and style sheet is kept.
     assert sum(size for url, size in warm.items() if "/static/" in url) == 0
     assert sum(warm.values()) < 32 * 1024
+
+
+@pytest.mark.parametrize("place", ["availability", "notifications", "mine"])
+async def test_opened_at_any_place_it_is_as_light(hub: Hub, visit: Visit, place: str) -> None:
+    await visit.sign_in(hub.url, STUDENT)
+    assert sum((await _at(hub, visit, place)).values()) < MOST
+
+
+@pytest.mark.parametrize(
+    "place", ["bookings", "escalations", "users", "devices", "keys", "audit", "online", "explain"]
+)
+async def test_a_panel_opened_by_its_address_adds_little(
+    hub: Hub, visit: Visit, place: str
+) -> None:
+    """The admin's bookmark pays for the page, for the panel and for the names it shows, all at once."""
+    await visit.sign_in(hub.url, ADMIN)
+    assert sum((await _at(hub, visit, f"admin/{place}")).values()) < MOST * 1.22
+
+
+async def _at(hub: Hub, visit: Visit, place: str) -> dict[str, int]:
+    cold = await _load(visit, f"{hub.url}/#/{place}", cached=False)
+    print(place, len(cold), "requests,", sum(cold.values()), "bytes")  # shown by pytest -s
+    assert visit.page.url.endswith(f"#/{place}")
+    return cold
