@@ -35,6 +35,20 @@ def made(done: Written, path: str, *, secret: bool = False) -> Answer:
 def changed(done: Written, shown_at: str | None = None) -> Answer:
     """200: a row as it is now. ``shown_at`` is where to read it, if that is elsewhere."""
     headers = {} if shown_at is None else {"Content-Location": shown_at}
-    if done.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Answer(done.shown, transaction=done.transaction, headers=headers, tagged=True)
+    return Answer(
+        done.shown, transaction=done.transaction, headers=headers | _replayed(done), tagged=True
+    )
+
+
+def counted(done: Written) -> Answer:
+    """200: what was done, which is no row."""
+    return Answer(done.shown, transaction=done.transaction, headers=_replayed(done))
+
+
+def done(done: Written) -> Answer:
+    """204: there is nothing to show."""
+    return Answer(status=204, transaction=done.transaction, headers=_replayed(done))
+
+
+def _replayed(done: Written) -> dict[str, str]:
+    return {"Idempotency-Replayed": "true"} if done.replayed else {}

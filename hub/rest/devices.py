@@ -134,11 +134,12 @@ async def revoke_device(ask: Ask[Nothing, Nothing]) -> Answer:
     answers={204: None},
     who=ADMIN,
     refusals=frozenset({409}),
+    once=True,
 )
 async def identify_device(ask: Ask[Nothing, Nothing]) -> Answer:
     """Have a device show which one it is: ``identify_at`` on its row, which it watches, is now."""
-    transaction = await devices.call(ask.house.pool, ask.who, ask.id, "identify")
-    return Answer(status=204, transaction=transaction)
+    done = await devices.call(ask.house.pool, ask.who, ask.id, "identify", ask.key)
+    return answers.done(done)
 
 
 @routes.add(
@@ -149,8 +150,9 @@ async def identify_device(ask: Ask[Nothing, Nothing]) -> Answer:
     answers={204: None},
     who=ADMIN,
     refusals=frozenset({409}),
+    once=True,
 )
 async def reload_device(ask: Ask[Nothing, Nothing]) -> Answer:
     """Have a device load its page anew: ``reload_at`` on its row, which it watches, is now."""
-    transaction = await devices.call(ask.house.pool, ask.who, ask.id, "reload")
-    return Answer(status=204, transaction=transaction)
+    done = await devices.call(ask.house.pool, ask.who, ask.id, "reload", ask.key)
+    return answers.done(done)

@@ -120,7 +120,7 @@ def serve(house: House, keeper: Keeper, route: Route) -> Serve:
             body,
             principal,
             _expected(house, request, route),
-            _key(request, route, principal, body) if route.once else None,
+            _key(request, route, principal, body),
             "" if principal is not None else _site(house, request),
         )
         if route.share is None:
@@ -178,19 +178,25 @@ def _expected(house: House, request: web.Request, route: Route) -> Expected:
 
 
 def _key(request: web.Request, route: Route, principal: Principal | None, body: Any) -> Key | None:
-    """The Idempotency-Key, for this principal and this very request."""
+    """The Idempotency-Key, for this principal and this very request. Raises Invalid."""
     texts = request.headers.getall(IDEMPOTENCY_KEY, [])
-    if not texts or principal is None:
+    if not texts or request.method in _SAFE:
         return None
-    text, why = texts[0], ""
+    if not route.once or principal is None:
+        # Ignored, it would let its sender believe that asking again is safe.
+        raise _bad_key("is not heeded here: send the request without it")
+    text = texts[0]
     if len(texts) > 1:
-        why = "is given twice"
-    elif not 1 <= len(text) <= 255 or not text.isascii() or not text.isprintable():
-        why = "is not 1 to 255 printable ASCII characters"
-    if why:
-        raise Invalid(f"{IDEMPOTENCY_KEY} {why}.", faults=[Fault(f"#{IDEMPOTENCY_KEY}", why)])
-    meant = f"{route.method} {request.path}\n{body.model_dump_json()}"
+        raise _bad_key("is given twice")
+    if not 1 <= len(text) <= 255 or not text.isascii() or not text.isprintable():
+        raise _bad_key("is not 1 to 255 printable ASCII characters")
+    to = f"{request.path}?{request.query_string}" if request.query_string else request.path
+    meant = f"{route.method} {to}\n{body.model_dump_json()}"
     return Key(f"{principal.kind}:{principal.id}", text, sha256(meant.encode()).hexdigest())
+
+
+def _bad_key(why: str) -> Invalid:
+    return Invalid(f"{IDEMPOTENCY_KEY} {why}.", faults=[Fault(f"#{IDEMPOTENCY_KEY}", why)])
 
 
 def _dress(house: House, request: web.Request, answer: Answer) -> web.Response:

@@ -58,15 +58,24 @@ async def get_key(ask: Ask[Nothing, Nothing]) -> Answer:
     return answers.read(found)
 
 
-@routes.add("POST", PATH, Nothing, KeyDraft, answers={201: NewKey}, who=ADMIN)
+@routes.add(
+    "POST",
+    PATH,
+    Nothing,
+    KeyDraft,
+    answers={201: NewKey},
+    who=ADMIN,
+    refusals=frozenset({409}),
+    once=True,
+)
 async def create_key(ask: Ask[Nothing, KeyDraft]) -> Answer:
     """Make a key for an integration. Its ``secret`` is in this answer and never shown again.
 
     The integration sends it as ``Authorization: Bearer hub_…``, here and on the WebSocket. A scope
-    to write includes the one to read. No Idempotency-Key is heeded: an answer kept for a retry
-    would be the secret kept.
+    to write includes the one to read. With an Idempotency-Key it is made once; asked again it is 409
+    ``secret-shown``, with the key's id: an answer kept for a retry would be the secret kept.
     """
-    made = await keys.create(ask.house.pool, ask.who, ask.body)
+    made = await keys.create(ask.house.pool, ask.who, ask.body, ask.key)
     return answers.made(made, PATH, secret=True)
 
 

@@ -88,13 +88,19 @@ async def count_unread(ask: Ask[Nothing, Nothing]) -> Answer:
     return Answer(encode({"unread": unread}), snapshot=snapshot)
 
 
-@routes.add("POST", f"{PATH}/read-all", ReadAllQuery, Nothing, answers={200: ReadAll}, who=ANYBODY)
+@routes.add(
+    "POST",
+    f"{PATH}/read-all",
+    ReadAllQuery,
+    Nothing,
+    answers={200: ReadAll},
+    who=ANYBODY,
+    once=True,
+)
 async def read_all_notifications(ask: Ask[ReadAllQuery, Nothing]) -> Answer:
     """Mark all your notifications read, in one transaction; with ``until``, no newer ones."""
-    marked, transaction = await notifications.mark_all_read(
-        ask.house.pool, ask.who, ask.query.until
-    )
-    return Answer(encode({"marked": marked}), transaction=transaction)
+    done = await notifications.mark_all_read(ask.house.pool, ask.who, ask.query.until, ask.key)
+    return answers.counted(done)
 
 
 @routes.add(
@@ -118,10 +124,11 @@ async def get_notification(ask: Ask[Nothing, Nothing]) -> Answer:
     Nothing,
     answers={200: Notification},
     who=ANYBODY,
+    once=True,
 )
 async def read_notification(ask: Ask[Nothing, Nothing]) -> Answer:
     """Mark your notification read. Again is harmless, writes nothing and has no Hub-Transaction."""
-    done = await notifications.mark_read(ask.house.pool, ask.who, ask.id)
+    done = await notifications.mark_read(ask.house.pool, ask.who, ask.id, ask.key)
     return answers.changed(done, f"{PATH}/{ask.id}")
 
 

@@ -28,8 +28,9 @@ begins there is told exactly what changed since: no gap, no overlap. A write say
 answer is 304; send it as `If-Match` with a change and a row that somebody changed meanwhile is 412
 instead of overwritten. A school may demand that (428); `If-Match: *` overwrites whatever is there.
 
-**Trying again.** A POST with an `Idempotency-Key` is done once, however often it is sent; the answer is
-kept a day, in the transaction of the write itself.
+**Trying again.** What takes an `Idempotency-Key` is done once under it, however often it is sent; the
+answer is kept a day, in the transaction of the write itself. Where none is taken, one is refused (422),
+not ignored: a change to a row is guarded by `If-Match`, and a ticket or a pairing is made for nobody twice.
 
 **Values.** Times are RFC 3339: with any offset in, `Z` out; one without an offset is refused. Bodies are
 JSON in UTF-8, of up to 256 KiB, no member named twice, nothing nested deeper than 32; a change is a merge

@@ -16,9 +16,10 @@ from hub.db.pool import Write, writing
 from hub.errors import Conflict, NotFound
 from hub.rules.access import Principal
 from hub.rules.rows import present
+from hub.schedule import once
 from hub.schedule.drafts import Patch, if_given
 from hub.schedule.fields import Airport, Name
-from hub.schedule.once import Written
+from hub.schedule.once import Key, Written
 from hub.schedule.reading import One, Page, Place, Shown, read_one, read_page
 from hub.schedule.statements import run, value
 from hub.schedule.version import ANY, Expected, encode
@@ -78,19 +79,27 @@ async def change(
 
 
 async def call(
-    pool: Pool, who: Principal, id: str, what: Literal["identify", "reload"]
-) -> str | None:
-    """Have a device show itself, or load its page anew; the transaction it will see.
+    pool: Pool,
+    who: Principal,
+    id: str,
+    what: Literal["identify", "reload"],
+    key: Key | None = None,
+) -> Written:
+    """Have a device show itself, or load its page anew. There is nothing to show of it.
 
     Raises NotFound, and Conflict for one that was revoked.
     """
     async with writing(pool, who.id) as write:
+        if key is not None and (before := await once.earlier(write, key)) is not None:
+            return before
         good = await value(write.conn, f"device_{what}", id=id)
         if good is None:
             raise NotFound(_NONE)
         if not good:
             raise Conflict("This device was revoked: it does not listen any more.", code="revoked")
-    return write.transaction
+        if key is not None:
+            await once.keep(write, key, b"")
+    return Written(b"", write.transaction)
 
 
 async def revoke(pool: Pool, who: Principal, id: str) -> str | None:

@@ -1,7 +1,7 @@
 """Integrations' keys: making, listing and revoking them. An admin's business, by the door's word.
 
-No HTTP, no SQL text. Invariants: a key's secret is in what ``create`` answers and nowhere else; a
-revoked key stays on record and is never good again.
+No HTTP, no SQL text. Invariants: a key's secret is in what ``create`` answers and nowhere else, so what
+is kept under an Idempotency-Key is without it; a revoked key stays on record and is never good again.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ import orjson
 from pydantic import AfterValidator, Field
 
 from hub.db.pool import writing
-from hub.errors import NotFound
+from hub.errors import Conflict, NotFound
 from hub.identity import api_keys
 from hub.model import Scope
 from hub.rules.access import Principal
 from hub.rules.rows import present
+from hub.schedule import once
 from hub.schedule.drafts import Draft
 from hub.schedule.fields import Name
-from hub.schedule.once import Written
+from hub.schedule.once import Key, Written
 from hub.schedule.reading import One, Page, Place, read_one, read_page
 from hub.schedule.statements import run, value
 from hub.schedule.version import encode
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
+
+
+#: ``Conflict.code`` of a key that was made, and whose secret nobody has any more.
+SHOWN = "secret-shown"
 
 
 class KeyDraft(Draft):
@@ -39,10 +44,17 @@ class KeyDraft(Draft):
     ]
 
 
-async def create(pool: Pool, who: Principal, draft: KeyDraft) -> Written:
-    """Make a key. What is shown has its ``secret``, this once."""
+async def create(pool: Pool, who: Principal, draft: KeyDraft, once_key: Key | None) -> Written:
+    """Make a key. What is shown has its ``secret``, this once: asked again, it raises Conflict."""
     made = api_keys.make()
     async with writing(pool, who.id) as write:
+        if once_key is not None and (before := await once.earlier(write, once_key)) is not None:
+            id = orjson.loads(before.shown)["id"]
+            raise Conflict(
+                f"This was done: it made the key {id}, whose secret was shown that once. If it did "
+                "not arrive, revoke that key and make another.",
+                code=SHOWN,
+            )
         row = await value(
             write.conn,
             "key_create",
@@ -52,8 +64,10 @@ async def create(pool: Pool, who: Principal, draft: KeyDraft) -> Written:
             scopes=draft.scopes,
             created_by=who.id,
         )
-    shown = {**present("api_keys", orjson.loads(row)), "secret": made.secret}
-    return Written(encode(shown), write.transaction)
+        shown = present("api_keys", orjson.loads(row))
+        if once_key is not None:
+            await once.keep(write, once_key, encode(shown))
+    return Written(encode({**shown, "secret": made.secret}), write.transaction)
 
 
 async def page(pool: Pool, revoked: bool | None, after: Place, most: int) -> Page:

@@ -78,26 +78,33 @@ async def unread(pool: Pool, who: Principal) -> tuple[int, str]:
 
 
 @begun_anew
-async def mark_read(pool: Pool, who: Principal, id: str) -> Written:
+async def mark_read(pool: Pool, who: Principal, id: str, key: Key | None = None) -> Written:
     """Mark one's own notification read. Raises NotFound."""
     async with writing(pool, who.id) as write:
+        if key is not None and (before := await once.earlier(write, key)) is not None:
+            return before
         found = await run(write.conn, "notification_read", id=id, person=_own(who))
-    if found is None:
-        raise NotFound("No such notification, or none of yours.")
-    shown = encode(present("notifications", orjson.loads(found["row"])))
+        if found is None:
+            raise NotFound("No such notification, or none of yours.")
+        shown = encode(present("notifications", orjson.loads(found["row"])))
+        if key is not None:
+            await once.keep(write, key, shown)
     return Written(shown, write.transaction if found["written"] else None)
 
 
 @begun_anew
 async def mark_all_read(
-    pool: Pool, who: Principal, until: datetime | None
-) -> tuple[int, str | None]:
-    """Mark all of one's own read, or those of up to a moment; how many, and the transaction."""
+    pool: Pool, who: Principal, until: datetime | None, key: Key | None = None
+) -> Written:
+    """Mark all of one's own read, or those of up to a moment; what is shown is how many."""
     async with writing(pool, who.id) as write:
-        marked: int = await value(
-            write.conn, "notifications_read_all", person=_own(who), until=until
-        )
-    return marked, write.transaction
+        if key is not None and (before := await once.earlier(write, key)) is not None:
+            return before
+        marked = await value(write.conn, "notifications_read_all", person=_own(who), until=until)
+        shown = encode({"marked": marked})
+        if key is not None:
+            await once.keep(write, key, shown)
+    return Written(shown, write.transaction)
 
 
 @begun_anew
