@@ -239,6 +239,42 @@ async def test_each_answer_has_its_request_s_id(door: Rest) -> None:
         assert said.headers["Cache-Control"] == "no-store", "no cache keeps a refusal"
 
 
+async def test_the_log_has_what_was_refused_and_what_was_written_by_the_answer_s_id(
+    door: Rest,
+) -> None:
+    booking = await door.booking()
+    one = f"{PATH}/{booking['id']}"
+    mine = {"X-Request-Id": "mine-1"}
+    large = {"Expect": "100-continue", "Content-Length": str(2**20)}
+    written: list[tuple[Any, ...]] = [
+        ("admin", "POST", PATH, draft(scheduled_datetime=at(15)), 201, {}),
+        ("ina", "PATCH", one, {"duration_minutes": 90}, 200, mine),
+        ("admin", "DELETE", one, None, 204, {}),
+        ("admin", "DELETE", one, None, 404, {}),
+        ("admin", "POST", PATH, draft(scheduled_datetime=at(15)), 409, {}),
+        ("admin", "POST", f"{PATH}?secret=x", {"secret": "y"}, 422, mine),
+        ("admin", "PUT", PATH, None, 405, {}),
+        (None, "POST", PATH, {"secret": "y"}, 401, {}),
+        ("sam", "GET", "/api/v1/keys?secret=x", None, 403, {}),
+        (None, "GET", "/nope?secret=x", None, 404, {}),
+        ("admin", "POST", PATH, None, 413, large),
+        ("admin", "POST", PATH, None, 413, large | mine),
+    ]  # fmt: skip
+    for who, method, path, body, status, headers in written:
+        with structlog.testing.capture_logs() as logs:
+            said = await door.ask(who, method, path, body, headers=headers)
+        assert said.status == status, (method, path)
+        id = said.headers["X-Request-Id"]
+        assert (id == "mine-1") is ("X-Request-Id" in headers), (method, path, status)
+        [line] = [line for line in logs if line.get("request_id") == id]
+        assert (line["event"], line["log_level"], line["status"]) == ("request", "info", status)
+        assert (line["method"], line["path"]) == (method, path.partition("?")[0])
+        if status not in (405, 413):  # refused before anybody asked who it is
+            assert line["who"] == (who and ID[who])
+        assert "secret" not in str(logs)
+        assert not [token for token in door.tokens.values() if token in str(logs)]
+
+
 async def test_a_fault_of_ours_is_logged_and_not_shown(
     door: Rest, caplog: pytest.LogCaptureFixture
 ) -> None:

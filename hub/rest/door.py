@@ -52,8 +52,7 @@ def errors(house: House) -> Middleware:
 
     @web.middleware
     async def errors(request: web.Request, handler: Serve) -> web.StreamResponse:
-        sent = request.headers.get(REQUEST_ID, "")
-        request_id = sent if _REQUEST_ID.fullmatch(sent) else f"{begin}-{next(count):x}"
+        request_id = _id_sent(request) or f"{begin}-{next(count):x}"
         began = time.perf_counter()
         try:
             answer = await handler(request)
@@ -82,6 +81,12 @@ def errors(house: House) -> Middleware:
         return answer
 
     return errors
+
+
+def _id_sent(request: web.Request) -> str | None:
+    """The id that its client gave the request, if it is one."""
+    sent = request.headers.get(REQUEST_ID, "")
+    return sent if _REQUEST_ID.fullmatch(sent) else None
 
 
 def _about(request: web.Request, request_id: str) -> dict[str, str | None]:
@@ -248,6 +253,9 @@ async def expect(request: web.Request) -> web.StreamResponse | None:
         request.writer.output_size = 0
         return None
     request.content.feed_eof()
-    answer = problem(refused, uuid4().hex)
+    # The middleware never sees it.
+    request_id = _id_sent(request) or uuid4().hex
+    answer = problem(refused, request_id)
+    log.info("request", **_about(request, request_id), status=answer.status, ms=0.0)
     answer.force_close()
     return answer
