@@ -1,4 +1,4 @@
-"""Fifty clients that mean harm, each in its own way, until they are ended.
+"""Fifty clients that mean harm, in fourteen ways, until they are ended.
 
 ``python hostile.py HOST PORT`` reads a JSON line of what they have stolen: ``tokens`` of users,
 ``cursors`` that were good once. Says "ready" once every one of them has begun; a way that is shut is
@@ -13,12 +13,16 @@ import itertools
 import json
 import os
 import random
+import socket
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
+from secrets import token_urlsafe
 from typing import Any
+from urllib.parse import quote
 
 TEXT, CONT, PING = 1, 0, 9
-Writer = asyncio.StreamWriter
+Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 Way = Callable[["Hostile"], Awaitable[None]]
 
 
@@ -40,23 +44,55 @@ class Hostile:
         self.names = (f"{number}-{n}" for n in itertools.count())
 
     @contextlib.asynccontextmanager
-    async def open(self, *, hello: bool = True, reads: bool = True) -> AsyncIterator[Writer]:
-        reader, writer = await asyncio.open_connection(self.host, self.port)
-        head = (
-            f"GET /api/v1/ws HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: Upgrade\r\n"
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        writer.write(head.encode())
-        drain = asyncio.create_task(self._swallow(reader)) if reads else None
+    async def dial(self, *, small: bool = False) -> AsyncIterator[tuple[Reader, Writer]]:
+        """A connection; a ``small`` one takes in but a few kilobytes that are not read."""
+        sock = socket.socket()
+        sock.setblocking(False)
+        if small:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         try:
-            if hello:
-                self.say(writer, type="hello", token=self.token)
-            yield writer
+            await asyncio.get_running_loop().sock_connect(sock, (self.host, self.port))
+            reader, writer = await asyncio.open_connection(
+                sock=sock, limit=1024 if small else 2**16
+            )
+        except BaseException:
+            sock.close()
+            raise
+        try:
+            yield reader, writer
         finally:
-            if drain is not None:
-                drain.cancel()
             writer.transport.abort()
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, *, hello: bool = True, reads: bool = True, small: bool = False
+    ) -> AsyncIterator[Writer]:
+        """A socket whose answers are thrown away, or are not ``read`` at all."""
+        async with self.dial(small=small) as (reader, writer):
+            self.upgrade(writer)
+            drain = asyncio.create_task(self._swallow(reader)) if reads else None
+            try:
+                if hello:
+                    self.say(writer, type="hello", token=self.token)
+                yield writer
+            finally:
+                if drain is not None:
+                    drain.cancel()
+
+    def upgrade(self, writer: Writer) -> None:
+        self.ask(
+            writer,
+            "GET /api/v1/ws",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        )
+
+    def ask(self, writer: Writer, what: str, *headers: str) -> None:
+        """A request's head."""
+        lines = [f"{what} HTTP/1.1", f"Host: {self.host}:{self.port}", *headers, "", ""]
+        writer.write("\r\n".join(lines).encode())
 
     async def _swallow(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError):
@@ -69,6 +105,24 @@ class Hostile:
     def filter(self) -> dict[str, Any]:
         """One that nobody has asked for yet: another view, another picture."""
         return {"from": f"20{random.randrange(10, 40)}-01-01T00:00:{random.random() * 59:09.6f}Z"}
+
+    def wide(self) -> dict[str, Any]:
+        """One that nobody has asked for yet, in which everything happens."""
+        return {"from": f"1999-01-01T00:00:{random.random() * 59:09.6f}Z"}
+
+    def bad_token(self) -> str:
+        """One of those that cost most to be found bad."""
+        head, payload, signature = self.token.split(".")
+        unknown = json.dumps({"alg": "RS256", "kid": os.urandom(8).hex()}).encode()
+        return random.choice(
+            [
+                f"{head}.{payload}.{signature[:-8]}AAAAAAAA",
+                f"{urlsafe_b64encode(unknown).rstrip(b'=').decode()}.{payload}.{signature}",
+                f"hub_{token_urlsafe(32)}",
+                f"hubd_{token_urlsafe(32)}",
+                "a.b.c",
+            ]
+        )
 
     # Their ways.
 
@@ -127,7 +181,7 @@ class Hostile:
         oldest = int(snapshot.partition(":")[0])
         async with self.open() as writer:
             while not writer.is_closing():
-                for _ in range(19):
+                for _ in range(10):
                     xmax = oldest + random.randrange(2, 5000)
                     running = sorted(
                         random.sample(range(oldest + 1, xmax), min(200, xmax - oldest - 1))
@@ -137,7 +191,7 @@ class Hostile:
                     self.say(writer, type="watch", id=name, topic="bookings", cursor=lie)
                     self.say(writer, type="unwatch", id=name)
                 await writer.drain()
-                await asyncio.sleep(2)
+                await asyncio.sleep(1.05)
 
     async def resuming_again_and_again(self) -> None:
         async with self.open() as writer:
@@ -150,13 +204,64 @@ class Hostile:
             await asyncio.sleep(0.5)
 
     async def made_up_tokens(self) -> None:
-        token = random.choice(
-            [f"hubk_{os.urandom(24).hex()}"[:48], "a.b.c", self.token[:-4] + "AAAA"]
-        )
         async with self.open(hello=False) as writer:
-            self.say(writer, type="hello", token=token)
+            self.say(writer, type="hello", token=self.bad_token())
             await writer.drain()
             await asyncio.sleep(0.05)
+
+    async def made_up_renewals(self) -> None:
+        async with self.open() as writer:
+            for _ in range(15):
+                self.say(writer, type="auth", token=self.bad_token())
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async def behind_in_many_watches_then_all_at_once(self) -> None:
+        async with self.dial(small=True) as (reader, writer):
+            self.upgrade(writer)
+            self.say(writer, type="hello", token=self.token)
+            for n in range(32):
+                # Going on from where it may, it waits for no picture.
+                self.say(
+                    writer, type="watch", id=str(n), topic="bookings",
+                    cursor=self.cursors[-1], filter=self.wide(),
+                )  # fmt: skip
+            while not writer.is_closing():
+                await self._take_in(reader, 0.3)
+                await asyncio.sleep(0.7)
+
+    async def _take_in(self, reader: Reader, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while await reader.read(2**20):
+                    pass
+                raise ConnectionError
+
+    async def streams_that_never_read(self) -> None:
+        async with self.dial(small=True) as (_, writer):
+            watches = (
+                {"id": str(n), "topic": "bookings", "filter": self.wide()} for n in range(20)
+            )
+            query = "&".join(f"watch={quote(json.dumps(watch))}" for watch in watches)
+            bearer = f"Authorization: Bearer {self.token}"
+            last = f"Last-Event-ID: {self.cursors[-1]}"
+            self.ask(writer, f"GET /api/v1/stream?{query}", bearer, last)
+            await writer.drain()
+            await asyncio.sleep(5)
+
+    async def flood_of_requests_for_tickets(self) -> None:
+        async with self.dial() as (reader, writer):
+            drain = asyncio.create_task(self._swallow(reader))
+            try:
+                while not writer.is_closing():
+                    for _ in range(20):
+                        token = self.token if random.random() < 0.8 else self.bad_token()
+                        bearer = f"Authorization: Bearer {token}"
+                        self.ask(writer, "POST /api/v1/tickets", bearer, "Content-Length: 0")
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+            finally:
+                drain.cancel()
 
     WAYS: tuple[Way, ...] = (
         flood_of_pings,
@@ -169,6 +274,10 @@ class Hostile:
         forged_cursors,
         resuming_again_and_again,
         made_up_tokens,
+        made_up_renewals,
+        behind_in_many_watches_then_all_at_once,
+        streams_that_never_read,
+        flood_of_requests_for_tickets,
     )
 
     async def go_on(self) -> None:

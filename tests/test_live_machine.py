@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -24,6 +25,7 @@ from websockets.uri import parse_uri
 
 from hub.errors import Unauthenticated, Unavailable
 from hub.fanout.delivery import Delivery
+from hub.fanout.resuming import unlike
 from hub.fanout.views import Views
 from hub.feed.history import History
 from hub.identity.directory import Directory
@@ -163,19 +165,24 @@ class Hands:
     def begin(
         self, session: Follower, watch: Watching, cursor: str | None, reason: str | None
     ) -> Errand:
-        def answer(picture: Snapshot | None, rows: list[Any]) -> None:
-            nonlocal cursor, reason
+        def answer(rows: list[Any], refused: str | None = None) -> None:
             if session.socket.is_paused:
                 return  # nothing goes on before its peer reads
             self.starts.remove(errand)
             errand.over = True
-            if cursor is not None and picture is None:
-                assert session.arrived(watch, parse_cursor(cursor).snapshot, resumed=True)
-                return
-            if reason is not None:
-                session.reset(watch, reason)
+            why = reason
+            if cursor is not None:
+                # As ``watching`` judges who comes back, or what the feed says of its cursor.
+                since = parse_cursor(cursor).snapshot
+                assert session.principal is not None
+                why = refused or unlike(watch.view, session.principal, self.hub.table.since(since))
+                if why is None:
+                    assert session.arrived(watch, since, resumed=True)
+                    return
+            if why is not None:
+                session.reset(watch, why)
             session.page(watch, orjson.dumps(rows), more=False)
-            assert session.arrived(watch, picture or self.hub.table.cursor.snapshot, resumed=False)
+            assert session.arrived(watch, self.hub.table.cursor.snapshot, resumed=False)
 
         errand = Errand(answer)
         errand.watch, errand.resumes = watch, cursor is not None  # type: ignore[attr-defined]
@@ -286,6 +293,8 @@ class Sessions(RuleBasedStateMachine):
         # The client's side.
         self.rows: dict[str, dict[str, Any]] = {}
         self.views: dict[str, str] = {}
+        #: Views whose watch it has ended, which the hub may not have heard yet.
+        self.leaving: set[str] = set()
         self.asked: dict[str, dict[str, Any]] = {}
         self.cursors: dict[str, str] = {}
         self.changes = 0
@@ -416,6 +425,8 @@ class Sessions(RuleBasedStateMachine):
     @rule(id=st.sampled_from(IDS))
     def unwatch(self, id: str) -> None:
         if not self.line.is_paused and not self.line.closing:
+            if id in self.views and self.hub.hands.verdicts:
+                self.leaving.add(self.views[id])  # heard once the token is judged
             self.views.pop(id, None)
             self._say({"type": "unwatch", "id": id})
 
@@ -453,26 +464,25 @@ class Sessions(RuleBasedStateMachine):
             session.identified(self.hub.devices.by_id(STUDENT))
         self.hub.turn()
         self._listen()
+        if not self.hub.hands.verdicts:
+            self.leaving.clear()
 
     @rule(data=st.data())
     @precondition(lambda self: any(not one.over for one in self.hub.hands.starts))
     def start(self, data: st.DataObject) -> None:
         self.hub.hands.starts = [one for one in self.hub.hands.starts if not one.over]
         errand: Any = data.draw(st.sampled_from(self.hub.hands.starts))
-        refused = errand.resumes and data.draw(st.booleans())
-        self._answer(errand, refused=refused)
+        refused = "retention" if errand.resumes and data.draw(st.booleans()) else None
+        self._answer(errand, refused)
 
-    def _answer(self, errand: Any, *, refused: bool = False) -> None:
+    def _answer(self, errand: Any, refused: str | None = None) -> None:
         view, table = errand.watch.view, self.hub.table
         rows = [
             view.topic.show(view.topic.named(row, self.hub.directory))
             for row in table.rows.values()
             if view.matches(row)
         ]
-        if errand.resumes and not refused:
-            errand.answer(None, [])
-        else:
-            errand.answer(table.cursor.snapshot, rows)
+        errand.answer(rows, refused)
         self.hub.turn()
         self._listen()
 
@@ -511,7 +521,7 @@ class Sessions(RuleBasedStateMachine):
             if "id" in one
             else [id for id, view in self.views.items() if view == one["view"]]
         )
-        assert concerned, f"a change of nobody's: {one}"
+        assert concerned or one["view"] in self.leaving, f"a change of nobody's: {one}"
         for id in concerned:
             if id in self.cursors and id in self.views:
                 # Nothing twice: what this watch has been told of is behind its cursor.
@@ -626,6 +636,45 @@ TestSessions.settings = settings(
 )
 
 
+@pytest.mark.parametrize("gone", ["pending", "told"])
+def test_who_comes_back_after_a_change_of_rights_keeps_nothing_of_before(gone: str) -> None:
+    """The watch's end comes before the ``reset`` it was owed, or after; its old cursor is as good."""
+    machine = Sessions()
+    machine.begin(kind="user", said="good", watched=1)
+    machine.write(key=KEYS[0], owner=STUDENT, status="CONFIRMED", aircraft="N1")
+    assert machine.rows["a"].keys() == {KEYS[0]}
+    cursor = machine.cursors["a"]
+    machine.lose_rights()
+    if gone == "told":
+        [errand] = [one for one in machine.hub.hands.starts if not one.over]
+        machine._answer(errand)
+        assert machine.rows["a"] == {}
+        machine.cursors["a"], machine.rows["a"] = cursor, {KEYS[0]: {}}  # as an older copy of it
+    machine.unwatch(id="a")
+    machine.watch(id="a", within={}, topic="bookings", resume=True)
+    assert machine.asked["a"]["cursor"] == cursor
+    [errand] = [one for one in machine.hub.hands.starts if not one.over]
+    machine._answer(errand)
+    told = [one for one in machine.heard if one["type"] == "reset"]
+    assert told[-1] == {"type": "reset", "id": "a", "reason": "rights"}
+    assert machine.rows["a"] == {}
+    machine.teardown()
+
+
+def test_a_watch_that_is_ended_while_a_token_is_judged_is_told_changes_until_then() -> None:
+    machine = Sessions()
+    machine.begin(kind="user", said="good", watched=1)
+    machine.auth(token="good")
+    machine.unwatch(id="a")
+    machine.write(key=KEYS[0], owner=ADMIN, status="CONFIRMED", aircraft="N1")
+    assert machine.heard[-1]["type"] == "change"
+    machine.judge()
+    heard = len(machine.heard)
+    machine.write(key=KEYS[0], owner=ADMIN, status="CONFIRMED", aircraft="N2")
+    assert len(machine.heard) == heard
+    machine.teardown()
+
+
 def test_a_socket_that_fills_while_rights_are_judged_misses_nothing_of_that_batch() -> None:
     hub = Hub()
     one = user(ADMIN, "ADMIN")
@@ -636,7 +685,7 @@ def test_a_socket_that_fills_while_rights_are_judged_misses_nothing_of_that_batc
     for topic in ("board", "notifications"):
         said = {"type": "watch", "id": topic, "topic": topic}
         session.received(orjson.dumps(said))
-        hub.hands.starts[-1].answer(None, [])
+        hub.hands.starts[-1].answer([])
     write = line.write
 
     def filling(frames: bytes) -> None:

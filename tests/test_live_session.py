@@ -344,22 +344,6 @@ async def test_a_change_of_role_is_judged_in_the_turn_it_is_read(
     assert await client.silent()
 
 
-async def test_a_role_changed_while_away_is_judged_at_replay(
-    hub: Hub, connect: Connect, sql: Any
-) -> None:
-    admin = (await _people(sql, "ADMIN"))[0]
-    client = await connect(hub, await hub.token_of(admin["email"]))
-    await client.watch("1", "bookings")
-    await client.ws.close()
-    await sql.execute("UPDATE users SET role = 'STUDENT' WHERE id = $1", admin["id"])
-    await hub.house.feed.turned()
-    back = await connect(hub, await hub.token_of(admin["email"]))
-    live = await back.watch("1", "bookings", cursor=client.cursors["1"])
-    assert live["resumed"] is False
-    assert back.heard[1] == {"type": "reset", "id": "1", "reason": "rights"}
-    assert back.rows["1"] == {}
-
-
 async def test_a_deleted_user_is_shown_out(hub: Hub, connect: Connect, sql: Any) -> None:
     student = (await _people(sql, "STUDENT"))[0]
     client = await connect(hub, await hub.token_of(student["email"]))

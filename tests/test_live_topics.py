@@ -6,13 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
 import pytest
 from running import Client, Hub
+from test_window_rules import midnight_in
+
+from hub.settings import Settings
 
 Connect = Callable[..., Awaitable[Client]]
+Start = Callable[..., Awaitable[Hub]]
 ADMIN = "admin@example.com"
 
 
@@ -369,6 +374,95 @@ async def test_a_midnight_slept_through_by_the_hub_is_told_to_who_comes_back(
     assert live["resumed"] is False
     assert {"type": "reset", "id": "d", "reason": "window"} in again.heard
     assert (await again.watch("all", "bookings", cursor=client.cursors["all"]))["resumed"] is True
+
+
+async def _no_day_yet(dsn: str) -> None:
+    """The seeds' days are UTC's."""
+    conn = await asyncpg.connect(dsn)
+    await conn.execute("DELETE FROM days")
+    await conn.close()
+
+
+async def test_today_is_the_schools_and_neither_utcs_nor_the_databases(
+    start_hub: Start, seeded_dsn: str, connect: Connect
+) -> None:
+    """In pictures, in what is told of changes, and for who comes back: from midnight to midnight."""
+    # Wherever it is near midnight now, it is near noon at the other.
+    zone = max(
+        ("America/St_Johns", "Pacific/Chatham"),
+        key=lambda name: -abs(datetime.now(ZoneInfo(name)).hour - 12),
+    )
+    await _no_day_yet(seeded_dsn)
+    hub = await start_hub(seeded_dsn, timezone=zone)
+    sql = await asyncpg.connect(hub.dsn)
+    try:
+        today = await _today(sql)
+        assert today == datetime.now(ZoneInfo(zone)).date()
+        midnight, end = (
+            datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            for day in (today, today + timedelta(days=1))
+        )
+        instant = timedelta(microseconds=1)
+        await sql.execute("DELETE FROM bookings")
+        moments = {
+            "before": midnight - instant,
+            "first": midnight,
+            "last": end - instant,
+            "after": end,
+        }
+        keys = {
+            name: await _booking(sql, at=at, status="COMPLETED") for name, at in moments.items()
+        }
+        within = {"from": "today", "to": "tomorrow"}
+        client = await connect(hub, await hub.token_of(ADMIN))
+        await client.watch("d", "bookings", filter=within)
+        await client.watch("w", "board", filter=within)
+        for id in ("d", "w"):
+            assert client.rows[id].keys() == {keys["first"], keys["last"]}, id
+
+        # One is put off by an instant and leaves; one is brought forward by as much and comes in.
+        move = "UPDATE bookings SET scheduled_datetime = $2 WHERE id = $1::text::uuid"
+        async with sql.transaction():
+            await sql.execute(move, keys["last"], end)
+            await sql.execute(move, keys["after"], end - instant)
+            await sql.execute(move, keys["before"], midnight - 2 * instant)
+        told = [await client.until("change") for _ in range(2)]
+        assert {change["view"] for change in told} == set(client.views.values())
+        for change in told:
+            ops = {
+                item["key"]: item["op"] for one in change["transactions"] for item in one["items"]
+            }
+            assert ops == {keys["last"]: "remove", keys["after"]: "upsert"}
+            client.follow(change)
+        for id in ("d", "w"):
+            assert client.rows[id].keys() == {keys["first"], keys["after"]}, id
+    finally:
+        await sql.close()
+
+
+async def test_at_the_schools_midnight_every_screen_turns_by_itself(
+    start_hub: Start, seeded_dsn: str, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The house's own clock is all there is to bring it: nobody writes."""
+    await _no_day_yet(seeded_dsn)
+    zone, tomorrow = midnight_in(5)
+    monkeypatch.setattr(Settings, "zone", property(lambda _: zone))
+    hub = await start_hub(seeded_dsn)
+    sql = await asyncpg.connect(hub.dsn)
+    try:
+        assert await _today(sql) == tomorrow - timedelta(days=1)
+        await sql.execute("DELETE FROM bookings")
+        begins = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone)
+        key = await _booking(sql, at=begins + timedelta(hours=1))
+        client = await connect(hub, await hub.token_of(ADMIN))
+        await client.watch("d", "bookings", filter={"from": "today", "to": "tomorrow"})
+        assert client.rows["d"] == {}
+        assert await client.until("reset") == {"type": "reset", "id": "d", "reason": "window"}
+        assert datetime.now(UTC) >= begins
+        assert [row["id"] for row in (await client.until("rows"))["rows"]] == [key]
+        await client.until("live")
+    finally:
+        await sql.close()
 
 
 async def test_the_clock_writes_each_day_once_and_mends_a_day_too_far_ahead(

@@ -6,6 +6,7 @@ What is promised here is kept by many rooms, and each has tests of its own; thes
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -13,15 +14,20 @@ import aiohttp
 import asyncpg
 import orjson
 import pytest
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 from dumps import dump, restore
 from feeding import OnePhase
 from pgserver import Server
+from rawsocket import TEXT, frame, upgrade
 from running import Client, Hub
 
 from hub.db.migrations import migrate
 from hub.db.seeds import seed
 from hub.feed import retention
 from hub.feed.doorbell import Pace
+from hub.identity.devices import PREFIX, digest, secret
+from hub.live.closing import Code
 
 Connect = Callable[..., Awaitable[Client]]
 StartHub = Callable[..., Awaitable[Hub]]
@@ -184,6 +190,41 @@ async def test_both_the_old_and_the_new_row_are_judged(
     assert changes[0]["transactions"][0]["tx"] == changes[1]["transactions"][0]["tx"]
 
 
+async def test_rights_are_judged_at_delivery(hub: Hub, connect: Connect, sql: Any) -> None:
+    """What takes rights away and what they would have shown are one commit: nothing of it is told."""
+    put = "INSERT INTO devices (name, hash, paired_at) VALUES ('d', $1, now()) RETURNING id"
+    screen = secret(PREFIX)
+    device = await sql.fetchval(put, digest(screen))
+    key = await sql.fetchval(PICK)
+    admin, kiosk = await connect(hub, await hub.token_of(ADMIN)), await connect(hub, screen)
+    await admin.watch("1", "bookings")
+    await kiosk.watch("1", "board")
+    for client in (admin, kiosk):
+        assert key in client.rows["1"]
+        client.heard.clear()
+    async with sql.transaction():
+        await sql.execute("UPDATE bookings SET aircraft_id = 'N-SECRET' WHERE id::text = $1", key)
+        await sql.execute("UPDATE users SET role = 'STUDENT' WHERE email = $1", ADMIN)
+        await sql.execute("UPDATE devices SET revoked_at = now() WHERE id = $1", device)
+    assert await admin.until("live")
+    assert [told["type"] for told in admin.heard] == ["reset", "rows", "live"]
+    assert admin.heard[0]["reason"] == "rights"
+    assert (await kiosk.hear())["code"] == Code.FORBIDDEN
+    assert (await kiosk.hear())["type"] == "closed"
+    assert [told["type"] for told in kiosk.heard] == ["bye"]
+    assert "N-SECRET" not in str(admin.heard + kiosk.heard)
+
+
+async def test_a_token_that_has_expired_ends_its_session(hub: Hub, connect: Connect) -> None:
+    client = await connect(hub, await hub.token_of(ADMIN, ttl=2))
+    await client.watch("1", "bookings")
+    began = asyncio.get_running_loop().time()
+    assert (await client.until("bye"))["code"] == Code.TOKEN_EXPIRED
+    assert asyncio.get_running_loop().time() - began < 5
+    assert Code.TOKEN_EXPIRED.verdict == "reconnect now"
+    assert (await client.hear())["code"] == Code.TOKEN_EXPIRED
+
+
 async def test_replay_judges_with_todays_rights(hub: Hub, connect: Connect, sql: Any) -> None:
     """Who loses a flight while away is told to remove it, and nothing else of it."""
     flight = await sql.fetchrow("SELECT id::text, instructor_id FROM bookings ORDER BY id LIMIT 1")
@@ -338,22 +379,112 @@ async def test_a_cursor_beyond_retention_is_reset(hub: Hub, connect: Connect, sq
     assert again.rows["1"][key]["duration_minutes"] == 81
 
 
+class Arriving(asyncio.Protocol):
+    """A client that says what it is told to, and keeps what it hears; it has no timer and no task."""
+
+    def __init__(self, name: str) -> None:
+        self._mine = f'"title":"for {name}"'.encode()
+        self.heard = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.write(upgrade())
+
+    def say(self, *messages: dict[str, str]) -> None:
+        self.transport.write(b"".join(frame(TEXT, orjson.dumps(said)) for said in messages))
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+
+    @property
+    def is_in(self) -> bool:
+        return b'"type":"welcome"' in self.heard
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether both watches are live, with its own rows and nobody else's."""
+        if self.heard.count(b'"type":"live"') < 2:
+            return False
+        assert self.heard.count(b'"title":"for ') == self.heard.count(self._mine) == 1
+        return True
+
+
 async def test_a_thousand_clients_arriving_together_cost_a_handful_of_queries(
+    start_hub: StartHub, seeded_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a hub just started, each another student: no two views are the same, none was read before."""
+    many = 1000
+    await _write(
+        seeded_dsn,
+        f"""INSERT INTO users (cognito_user_id, email, first_name, last_name, role, training_level)
+            SELECT 'many-' || n, 'many' || n || '@example.com', 'M', 'Any', 'STUDENT', 'STUDENT_PILOT'
+              FROM generate_series(1, {many}) AS n""",
+        """INSERT INTO notifications (user_id, type, title, message)
+           SELECT id, 'CONFIRMATION', 'for ' || cognito_user_id, 'm' FROM users
+            WHERE cognito_user_id LIKE 'many-%'""",
+    )
+    hub = await start_hub(seeded_dsn, max_sockets_per_address=many, ping_every=600)
+    gate, names = hub.house.gate, [f"many-{n}" for n in range(1, many + 1)]
+    clients = [Arriving(name) for name in names]
+    borrowed, borrow = 0, gate.pool.borrow
+
+    async def counting(wait: float) -> Any:
+        nonlocal borrowed
+        borrowed += 1
+        return await borrow(wait)
+
+    # Whatever is read for a client is read on the pool's connections.
+    monkeypatch.setattr(gate.pool, "borrow", counting)
+    loop: Any = asyncio.get_running_loop()
+    for client, name in zip(clients, names, strict=True):
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", hub.port)
+        client.say({"type": "hello", "token": hub.token(name)})
+    async with asyncio.timeout(60):
+        while not all(client.is_in for client in clients):
+            await asyncio.sleep(0.05)
+        borrowed = 0
+        for client in clients:
+            client.say(
+                {"type": "watch", "id": "1", "topic": "bookings"},
+                {"type": "watch", "id": "2", "topic": "notifications"},
+            )
+        while not all(client.is_shown for client in clients):
+            await asyncio.sleep(0.05)
+    assert len(gate.views) == 2 * many
+    # Ten, where nothing else is to be done meanwhile: two topics, two hundred readers a statement.
+    assert borrowed <= 60
+    for client in clients:
+        client.transport.abort()
+    async with asyncio.timeout(10):
+        while gate.sessions:
+            await asyncio.sleep(0.05)
+
+
+async def test_once_upgraded_a_socket_is_the_hubs_and_nothing_of_aiohttps(
     hub: Hub, connect: Connect, sql: Any
 ) -> None:
-    """Each with three watches of its own; the people are few, so many views are the same."""
-    emails = [r[0] for r in await sql.fetch("SELECT email FROM users")]
-    tokens = [await hub.token_of(email) for email in emails]
-    clients = [await connect(hub, tokens[n % len(tokens)]) for n in range(120)]
-    before = hub.house.gate.pictures.reads
+    """No protocol, no request and no task of it is left: only the session's own socket."""
+    token = await hub.token_of(ADMIN)
+    await connect(hub, token)  # what is made once, is made
 
-    async def arrive(client: Client) -> None:
-        for topic in ("bookings", "notifications", "reschedule"):
-            await client.watch(topic, topic)
+    def held() -> tuple[int, int]:
+        gc.collect()
+        parts = (RequestHandler, web.BaseRequest, web.StreamResponse)
+        return sum(isinstance(one, parts) for one in gc.get_objects()), len(asyncio.all_tasks())
 
-    await asyncio.gather(*map(arrive, clients))
-    # 360 watches. How many meet in one query is the machine's luck; it is not one query each.
-    assert hub.house.gate.pictures.reads - before <= 36
+    before = held()
+    clients = [await connect(hub, token) for _ in range(20)]
+    for client in clients:
+        await client.watch("1", "bookings")
+    await asyncio.sleep(0.1)
+    # Some of the house's own come and go; the sockets' would be twenty.
+    assert all(now < then + 10 for now, then in zip(held(), before, strict=True)), (before, held())
+    assert len(hub.house.gate.sessions) == 21
+    for session in hub.house.gate.sessions:
+        assert session.socket.transport.get_protocol() is session.socket  # type: ignore[attr-defined]
+    await sql.execute(_fly(await sql.fetchval(PICK), 15))
+    for client in clients:
+        await client.until("change")
 
 
 async def test_a_fault_of_the_hubs_own_loses_nothing(
