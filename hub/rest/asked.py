@@ -17,7 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 from pydantic import BaseModel, ValidationError
 
-from hub.errors import Fault, Invalid, Unparsable
+from hub.errors import Fault, Unparsable
 from hub.rest import codings, strict
 from hub.rest.problem import Refused
 
@@ -26,8 +26,6 @@ M = TypeVar("M", bound=BaseModel)
 MAX_BODY = 256 * 1024
 #: What a stranger may send: a code, a name.
 SMALL_BODY = 4 * 1024
-#: Faults that are told of one request.
-MOST_FAULTS = 100
 #: Seconds for a whole body to arrive.
 BODY_TIMEOUT = 15.0
 JSON = "application/json"
@@ -67,7 +65,7 @@ def query(model: type[M], request: web.Request, many: Collection[str] = ()) -> M
     except ValidationError as error:
         faults += _faults(error, lambda loc: f"?{loc[0]}" if loc else "?")
     if faults:
-        raise _invalid("The query asks for what cannot be.", faults)
+        raise strict.invalid("The query asks for what cannot be.", faults)
     return found
 
 
@@ -85,13 +83,7 @@ async def body(
         return model.model_validate(value)
     except ValidationError as error:
         faults = _faults(error, lambda loc: strict.pointer(*loc))
-    raise _invalid("The body asks for what cannot be.", faults)
-
-
-def _invalid(detail: str, faults: list[Fault]) -> Invalid:
-    if len(faults) > MOST_FAULTS:
-        detail += f" Of its {len(faults)} faults the first {MOST_FAULTS} are told."
-    return Invalid(detail, faults=faults[:MOST_FAULTS])
+    raise strict.invalid("The body asks for what cannot be.", faults)
 
 
 def tags(request: web.Request, header: str, *, weak: bool = False) -> frozenset[str] | None:
@@ -158,16 +150,15 @@ def too_large(most: int = MAX_BODY) -> Refused:
 
 
 def _faults(error: ValidationError, where: Callable[[tuple[str | int, ...]], str]) -> list[Fault]:
-    return [
-        Fault(where(told["loc"]), _said(told))
-        for told in error.errors(include_url=False, include_input=False)
-    ]
+    # Without what they are about, which is the dear part of them.
+    told = error.errors(include_url=False, include_input=False, include_context=False)
+    return [Fault(where(one["loc"]), _said(one)) for one in told[: strict.MOST_FAULTS + 1]]
 
 
 def _said(told: Mapping[str, Any]) -> str:
     if told["type"] in _SAID:
         return _SAID[told["type"]]
-    if told["type"] == "value_error":
-        return str(told["ctx"]["error"])
     said = str(told["msg"])
+    if told["type"] == "value_error":
+        return said.removeprefix("Value error, ")  # the rest is a validator's own
     return said[:1].lower() + said[1:]

@@ -39,8 +39,9 @@ class KeyDraft(Draft):
     name: Name
     scopes: Annotated[
         list[Scope],
-        AfterValidator(lambda given: sorted(set(given))),
+        # First, or every one of them is read before they are found too many.
         Field(min_length=1, max_length=50),
+        AfterValidator(lambda given: sorted(set(given))),
     ]
 
 
