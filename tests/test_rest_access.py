@@ -246,18 +246,18 @@ async def door(dsn: str, tmp_path: Path) -> AsyncIterator[Rest]:
         yield door
 
 
-def _generic(path: str) -> str:
+def generic(path: str) -> str:
     """The route's own path: its rows are any, its query is no part of it."""
     return re.sub(r"\{\w+\}", "{id}", path.partition("?")[0])
 
 
-def _rows(path: str) -> list[str]:
+def rows(path: str) -> list[str]:
     return re.findall(r"\{(\w+)\}", path)
 
 
 def test_every_route_is_in_the_matrix() -> None:
     mounted = {(route.method, route.path) for route in ROUTES}
-    assert {(method, _generic(path)) for method, path in MATRIX} == mounted
+    assert {(method, generic(path)) for method, path in MATRIX} == mounted
 
 
 def test_of_every_row_one_s_own_another_s_and_none_are_asked_for() -> None:
@@ -267,9 +267,9 @@ def test_of_every_row_one_s_own_another_s_and_none_are_asked_for() -> None:
         if not found:
             continue
         names = {
-            _rows(path.partition("?")[0])[0]
+            rows(path.partition("?")[0])[0]
             for method, path in MATRIX
-            if (method, _generic(path)) == (route.method, route.path)
+            if (method, generic(path)) == (route.method, route.path)
         }
         if "absent" not in names:
             missing.append(f"{route.method} {route.path}: an absent row")
@@ -289,15 +289,15 @@ async def test_the_matrix(door: Rest) -> None:
     wrong = []
     for (method, path), expected in MATRIX.items():
         for who, status in zip(WHO, expected, strict=True):
-            await _afresh(door)
-            real = path.format(**{name: await _row(door, name, path) for name in _rows(path)})
-            if (query := QUERIES.get((method, _generic(path)))) is not None:
+            await afresh(door)
+            real = path.format(**{name: await row(door, name, path) for name in rows(path)})
+            if (query := QUERIES.get((method, generic(path)))) is not None:
                 real += ("&" if "?" in real else "?") + query
-            body = BODIES.get((method, _generic(path)))
+            body = BODIES.get((method, generic(path)))
             said = await door.ask(None if who == "nobody" else who, method, real, body)
             if said.status != status:
                 wrong.append(f"{method} {path} as {who}: {said.status}, not {status}")
-            route = routes[method, _generic(path)]
+            route = routes[method, generic(path)]
             if said.status not in route.answers.keys() | route.refusals:
                 wrong.append(f"{method} {path}: {said.status} is not in the registry")
             if status >= 400:
@@ -305,7 +305,7 @@ async def test_the_matrix(door: Rest) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-async def _afresh(door: Rest) -> None:
+async def afresh(door: Rest) -> None:
     """Nothing is left of what was asked before, and a kiosk waits for an approval."""
     await door.conn.execute(
         "DELETE FROM bookings; DELETE FROM availability_patterns; DELETE FROM availability_overrides;"
@@ -318,7 +318,7 @@ async def _afresh(door: Rest) -> None:
     )
 
 
-async def _row(door: Rest, name: str, path: str) -> str:
+async def row(door: Rest, name: str, path: str) -> str:
     """Make a row of OWNERS, of the kind that the path is about; its id."""
     match name:
         case "absent":

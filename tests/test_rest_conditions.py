@@ -16,12 +16,24 @@ import pytest
 from offers import offer, rank, ranking, times
 from pydantic import ValidationError
 from resthouse import Rest, at, draft, opened
+from test_rest_access import (
+    ABSENT,
+    BODIES,
+    MATRIX,
+    WHO,
+    afresh,
+    generic,
+    row,
+    rows,
+)
+from test_rest_registry import ROUTES
 
 from hub.errors import HubError
 from hub.rest import asked, strict
 from hub.schedule.keys import KeyDraft
 
 PATH = "/api/v1/bookings"
+NOTES = "/api/v1/notifications/read-all"
 
 
 @pytest.fixture
@@ -61,41 +73,73 @@ async def test_an_answer_meanwhile_makes_the_options_another_version(door: Rest)
 
 
 async def test_where_nothing_can_be_matched_if_match_is_refused(door: Rest) -> None:
-    flight = await door.booking()
-    key, device = await door.key("bookings:read"), await door.device()
-    conflict = f"{PATH}/{flight['id']}/weather-conflict"
-    for method, path, body in (
-        ("POST", PATH, draft(aircraft_id="N2")),
-        ("DELETE", f"/api/v1/keys/{key}", None),
-        ("PUT", conflict, {}),
-        ("DELETE", conflict, None),
-    ):
-        said = await door.ask("admin", method, path, body, headers={"If-Match": '"x"'})
-        assert (said.status, said.code) == (412, "stale"), (method, path)
-    assert (await door.ask("robot", "GET", PATH)).status == 200
+    await door.booking()
+    for route in ROUTES:
+        if route.method == "GET" or route.conditional:
+            continue
+        who = None if route.who is None else "admin"
+        path = route.path.replace("{id}", ABSENT)
+        body = BODIES.get((route.method, route.path))
+        said = await door.ask(who, route.method, path, body, headers={"If-Match": '"x"'})
+        assert (said.status, said.code) == (412, "stale"), (route.method, path)
+        assert "send the request without" in said.json["detail"]
     assert await door.conn.fetchval("SELECT count(*) FROM bookings") == 1
-    assert await door.conn.fetchval("SELECT status FROM bookings") == "CONFIRMED"
+    assert not await door.conn.fetchval("SELECT count(*) FROM pairing_codes")
     # Any will do, says *: so there is nothing to refuse.
-    for path in (f"/api/v1/keys/{key}", f"/api/v1/devices/{device}"):
-        said = await door.ask("admin", "DELETE", path, headers={"If-Match": "*"})
-        assert said.status == 204, path
+    said = await door.ask("admin", "POST", NOTES, headers={"If-Match": "*"})
+    assert said.status == 200
+
+
+async def _changes(door: Rest) -> AsyncIterator[tuple[str, str, str, Any]]:
+    """Each change that takes If-Match, of a row that is there: by whom, how, where, with what body."""
+    for route in ROUTES:
+        if not route.conditional:
+            continue
+        await afresh(door)
+        who, path = next(
+            (who, path)
+            for (method, path), expected in MATRIX.items()
+            for who in ("admin", "sam")
+            if (method, generic(path)) == (route.method, route.path)
+            and expected[WHO.index(who)] < 300
+        )
+        real = path.format(**{name: await row(door, name, path) for name in rows(path)})
+        yield who, route.method, real, BODIES.get((route.method, route.path))
+
+
+async def test_another_version_is_never_written_over(door: Rest) -> None:
+    tried = set()
+    async for who, method, path, body in _changes(door):
+        before = await door.ask(who, "GET", path)
+        said = await door.ask(who, method, path, body, headers={"If-Match": '"x"'})
+        assert (said.status, said.code) == (412, "stale"), (method, path)
+        seen = await door.ask(who, "GET", path)
+        assert seen.body == before.body, (method, path)
+        said = await door.ask(
+            who, method, path, body, headers={"If-Match": f'"x", {seen.headers["ETag"]}'}
+        )
+        assert said.status in (200, 204), (method, path, said.body)
+        tried.add(f"{method} {path.split('/')[3]}")
+    assert {"DELETE keys", "DELETE devices", "DELETE users", "PUT bookings"} <= tried
 
 
 async def test_a_school_may_demand_if_match(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path, require_if_match=True) as door:
-        path = f"{PATH}/{(await door.booking())['id']}"
-        for method, where, body in (
-            ("PATCH", path, {"duration_minutes": 90}),
-            ("DELETE", path, None),
-            ("PUT", f"{path}/options", times(9)),
-        ):
-            said = await door.ask("admin", method, where, body)
-            assert (said.status, said.code) == (428, "precondition-required"), where
-        seen = (await door.ask("admin", "GET", path)).headers["ETag"]
-        for tag in (seen, "*"):
-            change = {"duration_minutes": 90 if tag == seen else 95}
-            said = await door.ask("admin", "PATCH", path, change, headers={"If-Match": tag})
-            assert said.status == 200, tag
+        async for who, method, path, body in _changes(door):
+            said = await door.ask(who, method, path, body)
+            assert (said.status, said.code) == (428, "precondition-required"), (method, path)
+            assert "If-Match" in said.json["detail"]
+            seen = (await door.ask(who, "GET", path)).headers["ETag"]
+            said = await door.ask(who, method, path, body, headers={"If-Match": seen})
+            assert said.status in (200, 204), (method, path, said.body)
+        async for who, method, path, body in _changes(door):
+            said = await door.ask(who, method, path, body, headers={"If-Match": "*"})
+            assert said.status in (200, 204), (method, path, said.body)
+        # What has no version is not asked for one.
+        flight = await door.booking(scheduled_datetime=at(3))
+        conflict = f"{PATH}/{flight['id']}/weather-conflict"
+        assert (await door.ask("admin", "PUT", conflict, {"detail": "Gusts."})).status == 200
+        assert (await door.ask("sam", "POST", NOTES)).status == 200
 
 
 # What it costs to be refused.

@@ -114,13 +114,21 @@ async def change_device(ask: Ask[Nothing, DevicePatch]) -> Answer:
     return answers.changed(made)
 
 
-@routes.add("DELETE", f"{PATH}/{{id}}", Nothing, Nothing, answers={204: None}, who=ADMIN)
+@routes.add(
+    "DELETE",
+    f"{PATH}/{{id}}",
+    Nothing,
+    Nothing,
+    answers={204: None},
+    who=ADMIN,
+    conditional=True,
+)
 async def revoke_device(ask: Ask[Nothing, Nothing]) -> Answer:
     """Revoke a device, for good: it is refused from now on and its open sockets are closed.
 
     The record of it stays. Again is harmless, writes nothing and has no Hub-Transaction.
     """
-    transaction = await devices.revoke(ask.house.pool, ask.who, ask.id)
+    transaction = await devices.revoke(ask.house.pool, ask.who, ask.id, ask.expected)
     # What is answered is so: on this node the device is out. The others hear of it as fast.
     await ask.house.devices.settle()
     return Answer(status=204, transaction=transaction)

@@ -79,13 +79,21 @@ async def create_key(ask: Ask[Nothing, KeyDraft]) -> Answer:
     return answers.made(made, PATH, secret=True)
 
 
-@routes.add("DELETE", f"{PATH}/{{id}}", Nothing, Nothing, answers={204: None}, who=ADMIN)
+@routes.add(
+    "DELETE",
+    f"{PATH}/{{id}}",
+    Nothing,
+    Nothing,
+    answers={204: None},
+    who=ADMIN,
+    conditional=True,
+)
 async def revoke_key(ask: Ask[Nothing, Nothing]) -> Answer:
     """Revoke a key, for good: it is refused from now on and its open sockets are closed.
 
     The record of it stays. Again is harmless, writes nothing and has no Hub-Transaction.
     """
-    transaction = await keys.revoke(ask.house.pool, ask.who, ask.id)
+    transaction = await keys.revoke(ask.house.pool, ask.who, ask.id, ask.expected)
     # What is answered is so: on this node the key is out. The others hear of it as fast.
     await ask.house.keyring.settle()
     return Answer(status=204, transaction=transaction)

@@ -102,9 +102,11 @@ async def call(
     return Written(b"", write.transaction)
 
 
-async def revoke(pool: Pool, who: Principal, id: str) -> str | None:
-    """Revoke a device; the transaction, None if it was revoked already. Raises NotFound."""
+async def revoke(pool: Pool, who: Principal, id: str, expected: Expected = ANY) -> str | None:
+    """Revoke a device; the transaction, None if it was revoked already. Raises NotFound, Stale."""
     async with writing(pool, who.id) as write:
+        if expected is not ANY:
+            expected.check(await _locked(write, id))
         found = await run(write.conn, "device_revoke", id=id)
     if found is None:
         raise NotFound(_NONE)

@@ -23,7 +23,7 @@ from hub.schedule.fields import Name
 from hub.schedule.once import Key, Written
 from hub.schedule.reading import One, Page, Place, read_one, read_page
 from hub.schedule.statements import run, value
-from hub.schedule.version import encode
+from hub.schedule.version import ANY, Expected, encode
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
@@ -89,9 +89,11 @@ async def one(pool: Pool, id: str) -> One:
     return await read_one(pool, "key", "api_keys", id=id)
 
 
-async def revoke(pool: Pool, who: Principal, id: str) -> str | None:
-    """Revoke a key; the transaction, None if it was revoked already. Raises NotFound."""
+async def revoke(pool: Pool, who: Principal, id: str, expected: Expected = ANY) -> str | None:
+    """Revoke a key; the transaction, None if it was revoked already. Raises NotFound, Stale."""
     async with writing(pool, who.id) as write:
+        if expected is not ANY and (text := await value(write.conn, "key_locked", id=id)):
+            expected.check(present("api_keys", orjson.loads(text)))
         found = await run(write.conn, "key_revoke", id=id)
     if found is None:
         raise NotFound("There is no such key.")

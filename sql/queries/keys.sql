@@ -33,6 +33,9 @@ SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
                 LIMIT :most::int) AS k
         ORDER BY k.created_at DESC, k.id DESC) AS rows;
 
+-- name: key_locked(id)$
+SELECT (to_jsonb(k) - 'hash')::text FROM api_keys AS k WHERE k.id = :id::uuid FOR UPDATE;
+
 -- name: key_revoke(id)^
 -- Revokes a key; one that is revoked already is not written again. No row: there is none.
 WITH revoked AS (
