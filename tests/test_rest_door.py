@@ -167,6 +167,7 @@ async def test_all_faults_are_told_at_once(door: Rest) -> None:
 async def test_a_query_is_not_guessed_at(door: Rest) -> None:
     for path, name, good, bad in (
         ("/api/v1/bookings", "limit", ("5", "05"), ("5_0", "+5", " 5", "5.0", "5e0", "٣", "", "-1", "101")),
+        ("/api/v1/board", "limit", ("5", "05", "1000"), ("5_0", "+5", " 5", "5.0", "", "0", "1001")),
         ("/api/v1/bookings/upcoming", "hours", ("48",), ("4_8", "48.0", "")),
         ("/api/v1/notifications", "read", ("true", "false"), ("yes", "1", "TRUE", "t", "off", "", "null")),
         ("/api/v1/keys", "revoked", ("true",), ("on",)),

@@ -29,12 +29,12 @@ class BoardQuery(BoardFilter):
     """Which flights: ``from`` is inclusive, ``to`` exclusive; ``airport`` is either end.
 
     Both take a moment or a day by the school's clock, such as ``today`` or ``tomorrow``; where
-    neither is given it is today.
+    neither is given it is today. A page has up to 1000 rows, unlike any other list's, which has up
+    to 100: a screen shows a whole day or none of it, and so reads it at once.
     """
 
     model_config = ConfigDict(populate_by_name=False)
 
-    #: A screen reads its whole board at once: ten pages of any other list.
     limit: Annotated[int, Digits, Field(ge=1, le=1000)] = 1000
     after: paging.After | None = None
 
