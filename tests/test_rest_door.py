@@ -179,6 +179,20 @@ async def test_a_query_is_not_guessed_at(door: Rest) -> None:
                 assert status == 200 or said.where == [name]
 
 
+async def test_a_time_that_ends_before_it_begins_is_told_beside_all_else(door: Rest) -> None:
+    late, early = "2031-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
+    people = f"student={ID['sam']}&instructor={ID['ina']}"
+    for path in (
+        f"{PATH}?", "/api/v1/board?", "/api/v1/audit?", f"/api/v1/availability/{ID['sam']}?",
+        f"/api/v1/availability/common?{people}&duration=60&",
+    ):  # fmt: skip
+        for until in (early, late):
+            said = await door.ask("admin", "GET", f"{path}from={late}&to={until}&nonsense=1")
+            assert (said.status, said.where) == (422, ["nonsense", "to"]), path
+        said = await door.ask("admin", "GET", f"{path}from={early}&to=never&nonsense=1")
+        assert said.where == ["nonsense", "to"], path
+
+
 async def test_a_query_is_utf_8(door: Rest) -> None:
     for query in ("airport=%ff", "%ff=1", "airport=%ed%a0%80"):
         assert (await door.ask("admin", "GET", f"{PATH}?{query}")).status == 400

@@ -105,6 +105,15 @@ async def test_what_somebody_has_is_taken(door: Rest) -> None:
         assert (said.code, said.where) == ("duplicate", [f"/{field}"])
         said = await door.ask("admin", "PATCH", f"{PATH}/{ID['sue']}", {field: taken})
         assert (said.code, said.where) == ("duplicate", [f"/{field}"])
+    # All at once, though the database stops at the first; one's own is not taken.
+    both = {"email": "sam@example.com", "cognito_user_id": "sub-ina"}
+    for said in (
+        await add(door, **both),
+        await door.ask("admin", "PATCH", f"{PATH}/{ID['sue']}", both),
+    ):
+        assert (said.code, said.where) == ("duplicate", ["/cognito_user_id", "/email"])
+    said = await door.ask("admin", "PATCH", f"{PATH}/{ID['sam']}", both)
+    assert (said.code, said.where) == ("duplicate", ["/cognito_user_id"])
 
 
 async def test_with_a_key_they_are_made_once(door: Rest) -> None:

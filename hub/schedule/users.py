@@ -7,13 +7,15 @@ the names of those they fly with; whoever has acted stays.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
 
 from hub.db.pool import Write, reading, writing
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict, Fault, NotFound
 from hub.model import Role, UserName
 from hub.rules.access import Principal
 from hub.rules.rows import present
@@ -91,7 +93,7 @@ async def create(pool: Pool, who: Principal, draft: UserDraft, key: Key | None) 
     """Make a user. Raises Forbidden, Conflict naming what is taken."""
     rights.may_write_user(who, draft.role)
     given = draft.model_dump_json()
-    async with writing(pool, who.id) as write:
+    async with _told_whole(pool, draft.model_dump()), writing(pool, who.id) as write:
         if key is not None and (before := await once.earlier(write, key)) is not None:
             return before
         row = await value(write.conn, "user_create", draft=given)
@@ -110,7 +112,7 @@ async def change(
     A patch that changes nothing writes nothing and has no transaction.
     """
     given = patch.given
-    async with writing(pool, who.id) as write:
+    async with _told_whole(pool, given, id), writing(pool, who.id) as write:
         row = await _locked(write, id)
         rights.may_write_user(who, row["role"], given.get("role", row["role"]))
         rights.may_change_role(who, row, given)
@@ -145,6 +147,21 @@ async def delete(pool: Pool, who: Principal, id: str, expected: Expected = ANY) 
             code="has-acted",
         ) from None
     return write.transaction
+
+
+@asynccontextmanager
+async def _told_whole(pool: Pool, given: Shown, id: str | None = None) -> AsyncIterator[None]:
+    """The database stops at the first value that is another's: all that are so are told."""
+    try:
+        yield
+    except Conflict as error:
+        if error.code != "duplicate":
+            raise
+        asked = {name: given.get(name) for name in ("email", "cognito_user_id")}
+        async with reading(pool) as conn:
+            taken = await value(conn, "user_taken", id=id, **asked)
+        faults = [Fault(f"/{name}", error.faults[0].detail) for name in taken]
+        raise Conflict(error.detail, faults=faults or error.faults, code=error.code) from None
 
 
 async def _locked(write: Write, id: str) -> Shown:

@@ -31,6 +31,14 @@ SELECT n.cognito_user_id, n.email, n.first_name, n.last_name, n.phone_number, n.
   FROM jsonb_populate_record(NULL::users, :draft::jsonb) AS n
 RETURNING to_jsonb(u)::text;
 
+-- name: user_taken(email, cognito_user_id, id)$
+-- Which of these somebody else than :id has.
+SELECT array_remove(ARRAY[
+           CASE WHEN EXISTS (SELECT FROM users WHERE email = :email::text AND id IS DISTINCT FROM :id::uuid)
+                THEN 'email' END,
+           CASE WHEN EXISTS (SELECT FROM users WHERE cognito_user_id = :cognito_user_id::text AND id IS DISTINCT FROM :id)
+                THEN 'cognito_user_id' END], NULL);
+
 -- name: user_locked(id)$
 SELECT to_jsonb(u)::text FROM users AS u WHERE u.id = :id::uuid FOR UPDATE OF u;
 
