@@ -15,7 +15,7 @@ import orjson
 import pytest
 from offers import offer, rank, ranking, times
 from pydantic import ValidationError
-from resthouse import Rest, at, draft, opened
+from resthouse import Rest, at, opened
 from test_rest_access import (
     ABSENT,
     BODIES,
@@ -212,21 +212,3 @@ async def test_a_stranger_may_send_little(door: Rest) -> None:
         headers={"Content-Type": "application/json", "Content-Encoding": "gzip"},
     )  # fmt: skip
     assert said.status == 413
-
-
-# What the house itself cleans up.
-
-
-async def test_the_house_s_clock_prunes_what_it_says(door: Rest) -> None:
-    conn = door.conn
-    await door.ask("admin", "POST", PATH, draft(), headers={"Idempotency-Key": "old"})
-    await door.ask(None, "POST", "/api/v1/pairings", {})
-    kept = {"events": "at", "idempotency_keys": "created_at", "pairing_codes": "expires_at"}
-    for table, column in kept.items():
-        assert await conn.fetchval(f"SELECT count(*) FROM {table}"), table
-        await conn.execute(f"UPDATE {table} SET {column} = now() - interval '90 days'")
-    await door.hub.house.clock._clean()
-    for table in kept:
-        assert not await conn.fetchval(
-            f"SELECT count(*) FROM {table} WHERE {kept[table]} < now() - interval '89 days'"
-        ), table
