@@ -220,7 +220,7 @@ class Hostile:
         async with self.dial(small=True) as (reader, writer):
             self.upgrade(writer)
             self.say(writer, type="hello", token=self.token)
-            for n in range(32):
+            for n in range(16):
                 # Going on from where it may, it waits for no picture.
                 self.say(
                     writer, type="watch", id=str(n), topic="bookings",

@@ -129,7 +129,7 @@ steps = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["r1", "r2", None]
 
 
 @given(steps)
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 def test_transactions_that_interleave_are_told_in_the_order_they_ended(given: list[Any]) -> None:
     """A row lock is held until the commit: who changes a row after another ends after it, too."""
     table: State = {}

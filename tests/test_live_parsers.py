@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.live.parsers import Parsers
@@ -87,6 +87,7 @@ def _messages(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
 
 
 @given(st.lists(_messages(), min_size=1, max_size=4), st.data())
+@settings(deadline=None)
 def test_sockets_that_share_parsers_do_not_mix(
     clients: list[tuple[bytes, list[bytes]]], data: st.DataObject
 ) -> None:

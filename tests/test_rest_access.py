@@ -282,6 +282,7 @@ def test_of_every_row_one_s_own_another_s_and_none_are_asked_for() -> None:
     assert not missing, "\n".join(missing)
 
 
+@pytest.mark.timeout(300)
 async def test_the_matrix(door: Rest) -> None:
     routes = {(route.method, route.path): route for route in ROUTES}
     for name in ("sam", "ina"):
