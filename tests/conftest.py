@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import hypothesis
 import pytest
 from pgserver import Server, run
 
@@ -21,6 +22,10 @@ from hub.db.migrations import migrate
 from hub.db.pool import connect, open_pool
 from hub.schedule.clock import Clock
 from hub.settings import Settings
+
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("hub", deadline=None)
+hypothesis.settings.load_profile("hub")
 
 pytest_plugins = ("running", "feeding", "streaming", "visiting", "axe", "hosted")
 
