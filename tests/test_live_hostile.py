@@ -37,10 +37,10 @@ FEEDS = """
        AND (query LIKE 'SELECT pg_current_snapshot%' OR query LIKE '%advisory%')
 """
 #: What a change may take beside them at the median, and the longest the hub may think without a
-#: breath, in its own time. On two cores it was 4 to 21 ms and 38 to 130 ms, whatever else ran there; with
-#: all they ask for made ten times slower, 35 to 175 ms and 0.4 to 1.2 s. Where nothing tells apart what
-#: is ours, it can only be of another kind than waiting for fifty.
-ENOUGH, BREATH = 0.1 if Path("/proc/thread-self/schedstat").exists() else 1.0, 1.0
+#: breath, in its own time. On two cores it was 4 to 49 ms and 14 to 130 ms, whatever else ran there (three
+#: busy loops, a browser's tests); with all they ask for made ten times slower, 35 to 175 ms and 0.4 to
+#: 1.2 s. Where nothing tells apart what is ours, it can only be of another kind than waiting for fifty.
+ENOUGH, BREATH = 0.1 if Path("/proc/thread-self/schedstat").exists() else 1.0, 0.4
 
 
 class Stalls:

@@ -445,7 +445,7 @@ async def test_at_the_schools_midnight_every_screen_turns_by_itself(
 ) -> None:
     """The house's own clock is all there is to bring it: nobody writes."""
     await _no_day_yet(seeded_dsn)
-    zone, tomorrow = midnight_in(5)
+    zone, tomorrow = midnight_in(8)
     monkeypatch.setattr(Settings, "zone", property(lambda _: zone))
     hub = await start_hub(seeded_dsn)
     sql = await asyncpg.connect(hub.dsn)

@@ -132,7 +132,7 @@ def midnight_in(seconds: float) -> tuple[timezone, date]:
 
 async def test_the_clock_wakes_by_itself_at_the_schools_midnight(pool: Pool) -> None:
     """Nobody writes, so nobody wakes it: it has to have known how long it might sleep."""
-    zone, tomorrow = midnight_in(3)
+    zone, tomorrow = midnight_in(4)
     clock = Clock({}, zone)  # type: ignore[arg-type]  # a day asks its zone for no more than any has
 
     async def last() -> date | None:
