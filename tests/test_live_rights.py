@@ -331,3 +331,19 @@ async def test_who_renews_in_place_keeps_every_watch_and_misses_nothing(
     await client.watch("3", "bookings")
     assert client.rows["1"] == client.rows["3"]
     assert not any(one["type"] == "reset" for one in client.heard)
+
+
+async def test_a_token_that_has_ended_is_told_nothing_more_though_the_wheel_stands_still(
+    hub: Hub, sql: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connect(hub, await hub.token_of(ADMIN, 4))
+    await client.watch("1", "bookings")
+    monkeypatch.setattr(hub.house.gate.wheel, "tick", lambda *_: None)
+    [session] = hub.house.gate.sessions
+    assert session.principal is not None
+    assert session.principal.expires is not None
+    await asyncio.sleep(session.principal.expires - hub.house.gate.clock() + 0.1)
+    await sql.execute(MARK, await sql.fetchval(FLIGHT, 0))
+    while (told := await client.hear())["type"] == "expiring":
+        pass
+    assert (told["type"], told["code"]) == ("bye", Code.TOKEN_EXPIRED)

@@ -31,6 +31,8 @@ class Delivery:
         #: Counted for metrics: frames encoded, and frames handed to sinks.
         self.encoded = 0
         self.handed = 0
+        #: Called before each batch is judged: whose credentials have ended leaves now.
+        self.before: Callable[[], None] | None = None
         #: Called after each batch, for whoever measures.
         self.after: Callable[[Batch], None] | None = None
 
@@ -76,6 +78,8 @@ class Delivery:
     def _judge(self, batch: Batch) -> dict[View, list[Item]]:
         shown = Shown(self._directory)
         touched: dict[View, list[Item]] = {}
+        if self.before is not None:
+            self.before()
         self._rights(batch)
         self._midnight(batch)
         for event in batch.events:

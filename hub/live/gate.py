@@ -81,6 +81,7 @@ class Gate:
         self.turns = Turns(settings.reads_per_principal)
         self.allowance = Allowance(settings.messages_per_second)
         self.parsers = Parsers(settings.max_message)
+        self.delivery.before = lambda: self.wheel.expire(self.clock())
 
     @property
     def fresh_for(self) -> float:

@@ -69,7 +69,7 @@ class Wheel:
         self._late_hellos(now)
         self._missing_pongs(now)
         self._pings(now, clock)
-        self._tokens(clock)
+        self.expire(clock)
         self._troubled(now)
 
     def _late_hellos(self, now: float) -> None:
@@ -112,7 +112,8 @@ class Wheel:
             if who.expires - self._gate.clock() <= ahead:
                 self._soon.add(session)
 
-    def _tokens(self, clock: float) -> None:
+    def expire(self, clock: float) -> None:
+        """Show out whose token has ended, and warn whose token ends soon."""
         for session in list(self._soon):
             who = session.principal
             assert who is not None
