@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from hub.fanout.views import View
     from hub.live.follower import Follower
     from hub.live.watch import Watching
     from hub.rules.cursor import Cursor
@@ -43,15 +42,16 @@ def catch_up(session: Follower) -> None:
         session.restart(None, "fault")
         return
     session.caught_up = gate.feed.cursor
-    until, frames = str(session.caught_up), []
+    until, frames = str(session.caught_up), list[bytes]()
     for view, told in missed.items():
         if told is None:
             session.restart((view,), "distance")
             continue
         view.live.add(session)
-        if told.frames:
-            frames += told.frames
-            _note(live, view, (until, told.keys))
+        frames += told.frames
+    for watch in live:
+        if (told := missed.get(watch.view)) is not None and told.frames:
+            watch.told = until, told.keys
     if frames:
         session.push(b"".join(frames), len(frames))
 
@@ -61,9 +61,3 @@ def _in_turn(session: Follower, watches: Iterable[Watching], since: Cursor) -> N
     session.floor = session.floor or since
     for watch in watches:
         session.start(watch, str(since), None)
-
-
-def _note(watches: Iterable[Watching], view: View, told: tuple[str, tuple[str, ...]]) -> None:
-    for watch in watches:
-        if watch.view is view:
-            watch.told = told

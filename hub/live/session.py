@@ -66,11 +66,7 @@ class Session(Follower):
     def received(self, text: bytes) -> None:
         """One message; the first must be ``hello`` unless the upgrade carried a token."""
         if self.tolerates(0, messages=1):
-            self._take(text)
-
-    def ask(self, text: bytes) -> None:
-        """A message that the door says on its client's behalf: it counts for nothing."""
-        self._take(text)
+            self.take(text)
 
     def tolerates(self, frames: int, *, messages: int = 0) -> bool:
         """Account for what came in; closes with 4103 beyond ``messages_per_second``."""
@@ -97,7 +93,8 @@ class Session(Follower):
 
     # Hello and rights.
 
-    def _take(self, text: bytes) -> None:
+    def take(self, text: bytes) -> None:
+        """One message, whoever said it: what the door says on a stream's behalf counts for nothing."""
         if self.socket.closing:
             return
         if self._held is not None:
@@ -148,7 +145,7 @@ class Session(Follower):
         else:
             self._renew(found)
         for text in held:
-            self._take(text)
+            self.take(text)
 
     def enter(self, who: Principal) -> None:
         """Welcome one whose credentials were just judged."""

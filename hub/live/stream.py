@@ -210,7 +210,7 @@ class StreamDoor:
         session.enter(who)
         for watch in asked.watches:
             if not stream.closing:
-                session.ask(wire.dump(watch.model_dump()))
+                session.take(wire.dump(watch.model_dump()))
         return stream
 
 

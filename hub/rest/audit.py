@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import (
@@ -10,13 +9,13 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationInfo,
     field_validator,
 )
 
 from hub.model import AuditEntry
 from hub.rest import paging
 from hub.rest.registry import Answer, Ask, Nothing, Routes
+from hub.rules.filters import in_order
 from hub.schedule import audit
 from hub.schedule.fields import Id, Moment
 from hub.schedule.reading import NEWEST
@@ -42,13 +41,7 @@ class AuditQuery(BaseModel):
     limit: paging.Limit = 50
     after: paging.After | None = None
 
-    @field_validator("until")
-    @classmethod
-    def _in_order(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
-        since = info.data.get("since")
-        if since is not None and until is not None and not since < until:
-            raise ValueError("is not after from")
-        return until
+    _in_order = field_validator("until")(in_order)
 
 
 class Audit(BaseModel):

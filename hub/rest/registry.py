@@ -195,7 +195,7 @@ class Routes:
         """
         assert who is not PUBLIC or scope is None, "a public route is everybody's"
         assert who is PUBLIC or limited, "who signs in is counted"
-        refusals |= {422, 500, 503}
+        refusals |= {400, 422, 500, 503}
         if who is not PUBLIC:
             refusals |= {401, 403}
         if limited:
@@ -203,11 +203,9 @@ class Routes:
         if "{id}" in path:
             refusals |= {404}
         if body is not Nothing:
-            refusals |= {400, 408, 413, 415}
-        if conditional or once or method == "GET":
-            refusals |= {400}
-        if method not in ("GET", "HEAD"):
-            refusals |= {400, 412}  # If-Match
+            refusals |= {408, 413, 415}
+        if method != "GET":
+            refusals |= {412}  # If-Match
         if conditional:
             refusals |= {428}
         refusals -= answers.keys()

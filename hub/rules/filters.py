@@ -69,6 +69,16 @@ Statuses = Annotated[
 ]
 
 
+def in_order(until: Bound | None, info: ValidationInfo) -> Bound | None:
+    """``to`` where it is after ``from``, or cannot be compared with it. Raises ValueError."""
+    match info.data.get("since"), until:
+        case (Day() as since, Day() as end) if not since < end:
+            raise ValueError("is not after from")
+        case (datetime() as since, datetime() as end) if not since < end:
+            raise ValueError("is not after from")
+    return until
+
+
 class Filter(BaseModel):
     """What narrows a topic. Hashable, so that equal filters are one view."""
 
@@ -96,15 +106,7 @@ class FlightFilter(Filter):
     airport: Airport | None = None
     status: Statuses | None = None
 
-    @field_validator("until")
-    @classmethod
-    def _in_order(cls, until: Bound | None, info: ValidationInfo) -> Bound | None:
-        match info.data.get("since"), until:
-            case (Day() as since, Day() as end) if not since < end:
-                raise ValueError("is not after from")
-            case (datetime() as since, datetime() as end) if not since < end:
-                raise ValueError("is not after from")
-        return until
+    _in_order = field_validator("until")(in_order)
 
     @property
     def slides(self) -> bool:

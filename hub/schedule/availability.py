@@ -97,12 +97,11 @@ async def create(
     user = _whose(who, None if draft.user_id is None else str(draft.user_id), "/user_id")
     given = orjson.dumps(draft.model_dump(mode="json", exclude={"user_id"})).decode()
     async with writing(pool, who.id) as write:
-        if key is not None and (before := await once.earlier(write, key)) is not None:
+        if (before := await once.earlier(write, key)) is not None:
             return before
         made = await run(write.conn, f"{kind.query}_create", user_id=user, draft=given)
         shown = encode(_counted(kind, made))
-        if key is not None:
-            await once.keep(write, key, shown)
+        await once.keep(write, key, shown)
     return Written(shown, write.transaction)
 
 

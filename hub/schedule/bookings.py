@@ -110,11 +110,10 @@ async def create(pool: Pool, who: Principal, draft: BookingDraft, key: Key | Non
     @begun_anew
     async def attempt_once() -> Written:
         async with writing(pool, who.id) as write:
-            if key is not None and (before := await once.earlier(write, key)) is not None:
+            if (before := await once.earlier(write, key)) is not None:
                 return before
             shown = await attempt(write)
-            if key is not None:
-                await once.keep(write, key, shown)
+            await once.keep(write, key, shown)
         return Written(shown, write.transaction)
 
     return await _settled(pool, attempt_once, lambda: (None, values))

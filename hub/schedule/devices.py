@@ -90,15 +90,14 @@ async def call(
     Raises NotFound, and Conflict for one that was revoked.
     """
     async with writing(pool, who.id) as write:
-        if key is not None and (before := await once.earlier(write, key)) is not None:
+        if (before := await once.earlier(write, key)) is not None:
             return before
         good = await value(write.conn, f"device_{what}", id=id)
         if good is None:
             raise NotFound(_NONE)
         if not good:
             raise Conflict("This device was revoked: it does not listen any more.", code="revoked")
-        if key is not None:
-            await once.keep(write, key, b"")
+        await once.keep(write, key, b"")
     return Written(b"", write.transaction)
 
 

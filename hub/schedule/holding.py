@@ -56,14 +56,13 @@ async def holding(
     ``work`` may be begun anew after it was undone, so it must leave no trace but in the database.
     """
     async with writing(pool, who.id) as write:
-        if key is not None and (before := await once.earlier(write, key)) is not None:
+        if (before := await once.earlier(write, key)) is not None:
             return before
         text = await value(write.conn, "flight_held", id=id, person=seer(who))
         if text is None:
             raise NotFound(NOBODY)
         done = await work(write, present("bookings", orjson.loads(text)))
-        if key is not None:
-            await once.keep(write, key, done.shown)
+        await once.keep(write, key, done.shown)
     return Written(done.shown, write.transaction if done.wrote else None)
 
 

@@ -49,7 +49,7 @@ async def create(pool: Pool, who: Principal, draft: KeyDraft, once_key: Key | No
     """Make a key. What is shown has its ``secret``, this once: asked again, it raises Conflict."""
     made = api_keys.make()
     async with writing(pool, who.id) as write:
-        if once_key is not None and (before := await once.earlier(write, once_key)) is not None:
+        if (before := await once.earlier(write, once_key)) is not None:
             id = orjson.loads(before.shown)["id"]
             raise Conflict(
                 f"This was done: it made the key {id}, whose secret was shown that once. If it did "
@@ -66,8 +66,7 @@ async def create(pool: Pool, who: Principal, draft: KeyDraft, once_key: Key | No
             created_by=who.id,
         )
         shown = present("api_keys", orjson.loads(row))
-        if once_key is not None:
-            await once.keep(write, once_key, encode(shown))
+        await once.keep(write, once_key, encode(shown))
     return Written(encode({**shown, "secret": made.secret}), write.transaction)
 
 

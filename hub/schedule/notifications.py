@@ -81,14 +81,13 @@ async def unread(pool: Pool, who: Principal) -> tuple[int, str]:
 async def mark_read(pool: Pool, who: Principal, id: str, key: Key | None = None) -> Written:
     """Mark one's own notification read. Raises NotFound."""
     async with writing(pool, who.id) as write:
-        if key is not None and (before := await once.earlier(write, key)) is not None:
+        if (before := await once.earlier(write, key)) is not None:
             return before
         found = await run(write.conn, "notification_read", id=id, person=_own(who))
         if found is None:
             raise NotFound("No such notification, or none of yours.")
         shown = encode(present("notifications", orjson.loads(found["row"])))
-        if key is not None:
-            await once.keep(write, key, shown)
+        await once.keep(write, key, shown)
     return Written(shown, write.transaction if found["written"] else None)
 
 
@@ -98,12 +97,11 @@ async def mark_all_read(
 ) -> Written:
     """Mark all of one's own read, or those of up to a moment; what is shown is how many."""
     async with writing(pool, who.id) as write:
-        if key is not None and (before := await once.earlier(write, key)) is not None:
+        if (before := await once.earlier(write, key)) is not None:
             return before
         marked = await value(write.conn, "notifications_read_all", person=_own(who), until=until)
         shown = encode({"marked": marked})
-        if key is not None:
-            await once.keep(write, key, shown)
+        await once.keep(write, key, shown)
     return Written(shown, write.transaction)
 
 
@@ -111,12 +109,11 @@ async def mark_all_read(
 async def create(pool: Pool, who: Principal, draft: NotificationDraft, key: Key | None) -> Written:
     """Tell somebody something. Raises Invalid for a user or a booking that is none."""
     async with writing(pool, who.id) as write:
-        if key is not None and (before := await once.earlier(write, key)) is not None:
+        if (before := await once.earlier(write, key)) is not None:
             return before
         row = await value(write.conn, "notification_create", **draft.model_dump())
         shown = encode(present("notifications", orjson.loads(row)))
-        if key is not None:
-            await once.keep(write, key, shown)
+        await once.keep(write, key, shown)
     return Written(shown, write.transaction)
 
 

@@ -42,11 +42,13 @@ class Written:
     replayed: bool = False
 
 
-async def earlier(write: Write, key: Key) -> Written | None:
-    """Claim the key; what it answered before, or None if this is the first time.
+async def earlier(write: Write, key: Key | None) -> Written | None:
+    """Claim the key, if there is one; what it answered before, or None if this is the first time.
 
     Raises Invalid when the key was used for something else.
     """
+    if key is None:
+        return None
     if await value(
         write.conn, "once_claim", principal=key.principal, key=key.text, fingerprint=key.fingerprint
     ):
@@ -57,11 +59,12 @@ async def earlier(write: Write, key: Key) -> Written | None:
     return Written(found["answer"].encode(), found["transaction"], replayed=True)
 
 
-async def keep(write: Write, key: Key, shown: bytes) -> None:
-    """Remember the answer, in the same transaction."""
-    await value(
-        write.conn, "once_keep", principal=key.principal, key=key.text, answer=shown.decode()
-    )
+async def keep(write: Write, key: Key | None, shown: bytes) -> None:
+    """Remember the answer under the key, if there is one, in the same transaction."""
+    if key is not None:
+        await value(
+            write.conn, "once_keep", principal=key.principal, key=key.text, answer=shown.decode()
+        )
 
 
 async def prune(pool: Pool) -> int:

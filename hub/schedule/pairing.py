@@ -112,7 +112,7 @@ async def begin(pool: Pool) -> Opened:
 async def approve(pool: Pool, who: Principal, draft: DeviceDraft, key: Key | None) -> Written:
     """Make the device that waits behind a code. Raises Invalid, at the code, if none does."""
     async with writing(pool, who.id) as write:
-        if key is not None and (before := await once.earlier(write, key)) is not None:
+        if (before := await once.earlier(write, key)) is not None:
             return before
         row = await value(
             write.conn,
@@ -126,8 +126,7 @@ async def approve(pool: Pool, who: Principal, draft: DeviceDraft, key: Key | Non
             why = "No device shows this code, or its time is up."
             raise Invalid(why, faults=[Fault("/user_code", why)], code="unknown-code")
         shown = encode(present("devices", orjson.loads(row)))
-        if key is not None:
-            await once.keep(write, key, shown)
+        await once.keep(write, key, shown)
     return Written(shown, write.transaction)
 
 

@@ -94,12 +94,11 @@ async def create(pool: Pool, who: Principal, draft: UserDraft, key: Key | None) 
     rights.may_write_user(who, draft.role)
     given = draft.model_dump_json()
     async with _told_whole(pool, draft.model_dump()), writing(pool, who.id) as write:
-        if key is not None and (before := await once.earlier(write, key)) is not None:
+        if (before := await once.earlier(write, key)) is not None:
             return before
         row = await value(write.conn, "user_create", draft=given)
         shown = encode(present("users", orjson.loads(row)))
-        if key is not None:
-            await once.keep(write, key, shown)
+        await once.keep(write, key, shown)
     return Written(shown, write.transaction)
 
 
