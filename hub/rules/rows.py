@@ -78,9 +78,10 @@ def moment(text: str) -> datetime:
 
 
 def written(entity: str, text: str) -> str:
-    """A row that PostgreSQL wrote as JSON in the model's own order, as clients see it: times in ``Z``.
+    """Rows that PostgreSQL wrote as JSON in the model's own order, as clients see them: times in ``Z``.
 
-    ``present`` without reading it, for long lists. ``text`` is ``row_to_json``'s, without clock times.
+    ``present`` without reading them, for long lists. ``text`` is ``row_to_json``'s, of one row or of
+    several with commas between, without clock times.
     An offset, a quote that no backslash escapes and the next member's name can be only a time's end.
     """
     return _ends(entity).sub("Z", text)

@@ -50,28 +50,24 @@ async def page(
 ) -> WrittenPage:
     """The bookings that ``who`` may see and the filter lets through, in order of time and id."""
     mine = person(audience_of(who, "bookings"))
-    narrow = {
+    when = {
         "since": within.since,
         "until": within.until,
-        "status": within.status,
-        "aircraft_id": within.aircraft_id,
-        "airport": within.airport,
         "after_time": after.time,
         "after_id": after.id,
     }
-    somebody = mine or within.student_id or within.instructor_id
-    if somebody is None:
-        return await read_written_page(pool, "bookings_page", "bookings", most=most, **narrow)
-    return await read_written_page(
-        pool,
-        "bookings_page_of",
-        "bookings",
-        most=most,
-        person=somebody,
-        student_id=within.student_id,
-        instructor_id=within.instructor_id,
-        **narrow,
-    )
+    narrow = {
+        "status": within.status,
+        "aircraft_id": within.aircraft_id,
+        "airport": within.airport,
+    }
+    query, given = "bookings_page", when
+    if somebody := mine or within.student_id or within.instructor_id:
+        people = {"student_id": within.student_id, "instructor_id": within.instructor_id}
+        query, given = "bookings_page_of", when | narrow | people | {"person": somebody}
+    elif any(value is not None for value in narrow.values()):
+        query, given = "bookings_page_narrowed", when | narrow
+    return await read_written_page(pool, query, "bookings", most=most, **given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,22 +47,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPage:
-    """The same, each row the very JSON that is answered."""
+    """The same, its rows one text: the very array of JSON that is answered."""
 
-    texts: list[str]
+    rows: orjson.Fragment
     more: bool
     snapshot: str
-
-    @property
-    def rows(self) -> list[orjson.Fragment]:
-        """The rows, to be answered as they stand."""
-        return [orjson.Fragment(text) for text in self.texts]
-
-    @property
-    def last(self) -> Shown:
-        """The last row, behind which the next page begins."""
-        found: Shown = orjson.loads(self.texts[-1])
-        return found
+    #: The last row, behind which the next page begins; none if there is no next page.
+    last: Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +103,11 @@ async def read_written_page(
 ) -> WrittenPage:
     """The same for a query that writes its rows as they are shown (see ``rows.written``)."""
     texts, snapshot = await _texts(pool, query, most + 1, given)
-    shown = [written(entity, text) for text in texts[:most]]
-    return WrittenPage(shown, len(texts) > most, snapshot)
+    more = len(texts) > most
+    # All at once: row by row it takes twice as long.
+    rows = orjson.Fragment(f"[{written(entity, ','.join(texts[:most]))}]")
+    last = orjson.loads(written(entity, texts[most - 1])) if more else {}
+    return WrittenPage(rows, more, snapshot, last)
 
 
 async def _texts(pool: Pool, query: str, most: int, given: Any) -> tuple[list[str], str]:

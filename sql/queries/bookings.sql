@@ -2,8 +2,35 @@
 -- Reads give one row, whatever they find: the snapshot they saw and, as JSON text, what is shown. A page
 -- is many rows, so PostgreSQL writes each as it is shown, its members in the model's order, but for Z.
 
--- name: bookings_page(since, until, after_time, after_id, status, aircraft_id, airport, most)^
--- One page of the whole schedule, in order of time.
+-- name: bookings_page(since, after_time, until, after_id, most)^
+-- One page of the whole schedule, in order of time. Planned once: PostgreSQL keeps a plan for all values if
+-- that seems no dearer than one for each, and an unknown number of rows would seem much dearer. So the
+-- most a page can have is said as well: planning anew took as long as reading.
+SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
+       SELECT row_to_json(shown)::text
+         FROM (
+       SELECT b.id, b.student_id, s.first_name || ' ' || s.last_name AS student_name,
+              b.instructor_id, i.first_name || ' ' || i.last_name AS instructor_name,
+              b.aircraft_id, b.departure_airport, b.arrival_airport,
+              b.departure_latitude::float8, b.departure_longitude::float8,
+              b.arrival_latitude::float8, b.arrival_longitude::float8,
+              b.scheduled_datetime, b.status, b.training_level, b.duration_minutes,
+              b.original_booking_id, b.rescheduled_to_datetime, b.created_at, b.updated_at
+         FROM (SELECT * FROM (
+               SELECT * FROM bookings AS b
+                WHERE b.scheduled_datetime >= greatest(:since::timestamptz, :after_time::text::timestamptz)
+                  AND b.scheduled_datetime <= coalesce(:until::timestamptz, 'infinity')
+                  AND b.scheduled_datetime IS DISTINCT FROM :until
+                  AND NOT (b.scheduled_datetime = :after_time::text::timestamptz AND b.id <= :after_id::uuid)
+                ORDER BY b.scheduled_datetime, b.id
+                LIMIT 101) AS b
+                LIMIT :most::int) AS b
+         JOIN users AS s ON s.id = b.student_id
+         JOIN users AS i ON i.id = b.instructor_id
+        ORDER BY b.scheduled_datetime, b.id) AS shown) AS rows;
+
+-- name: bookings_page_narrowed(since, until, after_time, after_id, status, aircraft_id, airport, most)^
+-- The same, narrowed by more than time. Apart from bookings_page, since its plan depends on what is given.
 SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
        SELECT row_to_json(shown)::text
          FROM (
@@ -93,6 +120,13 @@ SELECT (to_jsonb(b) || jsonb_build_object(
 SELECT (SELECT role FROM users WHERE id = :student_id::uuid) AS student_role,
        (SELECT training_level FROM users WHERE id = :student_id) AS training_level,
        (SELECT role FROM users WHERE id = :instructor_id::uuid) AS instructor_role;
+
+-- name: slots_held(taken)^
+-- Waits for the turn of each, in one order whoever asks: that of the locks' own numbers, since two
+-- names may share one. Counted, so that one row says that all are held.
+SELECT count(*)
+  FROM (SELECT pg_advisory_xact_lock(1752523635, turn.number)
+          FROM (SELECT DISTINCT hashtext(name) AS number FROM unnest(:taken::text[]) AS name ORDER BY number) AS turn) AS held;
 
 -- name: booking_create(student_id, instructor_id, training_level, aircraft_id, departure_airport, arrival_airport, departure_latitude, departure_longitude, arrival_latitude, arrival_longitude, scheduled_datetime, duration_minutes)^
 -- Nothing is made unless the student is one, the instructor is one, and a training level is known;
