@@ -15,8 +15,8 @@ from hub.errors import Unavailable
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-#: How often, in all. Two bookings that race for one slot end so: the second look finds the winner's
-#: row and is an overlap.
+#: How often, in all. Among the hub's own writers a race for a slot does not end so (``slots``), but one
+#: with another program may: the second look finds the winner's row and is an overlap.
 _TRIES = 3
 
 

@@ -21,7 +21,7 @@ from hub.rules.deadline import BEFORE_DEPARTURE
 from hub.rules.filters import BookingFilter
 from hub.rules.rows import present, zulu
 from hub.rules.status import MOVES, may_move
-from hub.schedule import once, rights, successors
+from hub.schedule import once, rights, slots, successors
 from hub.schedule.anew import begun_anew
 from hub.schedule.drafts import BookingDraft, BookingPatch
 from hub.schedule.once import Key, Written
@@ -98,6 +98,7 @@ async def create(pool: Pool, who: Principal, draft: BookingDraft, key: Key | Non
     values = draft.model_dump(exclude={"status"})
 
     async def attempt(write: Write) -> bytes:
+        await slots.hold(write, values)
         found = await run(write.conn, "booking_create", **values)
         if found["row"] is None:
             raise Invalid("Those two cannot fly together.", faults=_misfits(found))
@@ -141,6 +142,7 @@ async def change(
                 level = await _check_people(write, wanted, level=copied)
                 if copied:
                     changes["training_level"] = level
+            await slots.hold(write, row, wanted)
             after = await value(
                 write.conn, "booking_change", id=id, patch=orjson.dumps(changes).decode()
             )

@@ -1,8 +1,9 @@
 """Holding a flight: how every change of one that is at risk or being rescheduled begins.
 
 One transaction: the Idempotency-Key if there is one, then the booking's row, then its rankings in
-order of id, always in this order, so that whoever comes second judges what the first has left. No
-rule is here. Invariant: nothing is read to be judged before the row is held.
+order of id, always in this order, so that whoever comes second judges what the first has left. Before
+the booking is written, the turns of what it takes up (``slots``). No rule is here. Invariant: nothing
+is read to be judged before the row is held.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hub.model import BookingStatus
 from hub.rules.access import Principal
 from hub.rules.rows import present
 from hub.rules.status import MOVES
-from hub.schedule import once
+from hub.schedule import once, slots
 from hub.schedule.anew import begun_anew
 from hub.schedule.once import Key, Written
 from hub.schedule.reading import Shown
@@ -68,6 +69,7 @@ async def holding(
 
 async def move(write: Write, flight: Shown, status: BookingStatus) -> Shown:
     """Give a held booking another status; the row as it is then."""
+    await slots.hold(write, flight)
     text = await value(write.conn, "flight_status", id=flight["id"], status=status)
     return present("bookings", orjson.loads(text))
 

@@ -22,6 +22,7 @@ from hub.rules.access import Principal
 from hub.rules.deadline import Awaited, is_complete, is_over
 from hub.rules.ranking import Option, Ranking, in_order
 from hub.rules.rows import moment, present, zulu
+from hub.schedule import slots
 from hub.schedule.drafts import Draft
 from hub.schedule.fields import Id
 from hub.schedule.holding import Done, holding, illegal
@@ -225,6 +226,7 @@ async def _move_to(write: Write, flight: Shown, option: Option) -> Shown | None:
 
     Nor was anything if it is None: another program has deleted the option, which nobody holds.
     """
+    await slots.hold(write, flight)
     with translated():
         async with write.conn.transaction():
             if not await value(write.conn, "flight_released", id=flight["id"], option=option.id):
