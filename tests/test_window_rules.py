@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import struct
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import asyncpg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub.rules.window import Day, begins, day
+from hub.rules.window import Day, begins, day, midnight_after
 from hub.schedule.clock import Clock
 
 if TYPE_CHECKING:
@@ -75,6 +77,23 @@ def test_a_day_begins_at_the_first_moment_that_has_its_date(
     begin = Day(far).begins(today, school)
     assert begin.astimezone(school).date() == there
     assert (begin - INSTANT).astimezone(school).date() == there - timedelta(days=1)
+
+
+@given(
+    st.sampled_from(sorted(available_timezones() - {"localtime"})),
+    st.datetimes(datetime(1970, 1, 2), datetime(2036, 12, 31)),
+)
+# Put back at one past midnight, so that tomorrow has begun in the last hour of today; a day skipped, and
+# one had twice.
+@example("America/St_Johns", datetime(2010, 11, 7, 2, 45))
+@example("America/St_Johns", datetime(2010, 11, 7, 3, 29))
+@example("Pacific/Apia", datetime(2011, 12, 30, 9, 59))
+@example("Pacific/Kwajalein", datetime(1993, 8, 20, 12, 1))
+def test_midnight_is_ahead_and_the_date_is_another_then(zone: str, at: datetime) -> None:
+    school, now = ZoneInfo(zone), at.replace(tzinfo=UTC)
+    midnight = midnight_after(now, school)
+    assert now < midnight <= now + timedelta(hours=48)
+    assert midnight.astimezone(school).date() > now.astimezone(school).date()
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns"])
@@ -152,6 +171,38 @@ async def test_the_clock_wakes_by_itself_at_the_schools_midnight(pool: Pool) -> 
         assert await pool.fetchval("SELECT count(*) FROM days") == 2
         # It slept: a few looks to begin with, a few about midnight.
         assert clock.looks <= 8
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def put_back_from_tomorrow() -> ZoneInfo:
+    """A zone whose clock was put back an hour, a minute ago and at one past midnight, as St. John's were."""
+    when = (datetime.now(UTC) - timedelta(minutes=1)).replace(microsecond=0)
+    ahead = timedelta(days=1, minutes=1) - (when - datetime.combine(when.date(), time(), UTC))
+    before = round(ahead.total_seconds())
+    if before > 43200:
+        before -= 86400
+    # RFC 9636, version 1: one transition between two offsets.
+    head = struct.pack(">4s16x6l", b"TZif", 0, 0, 0, 1, 2, 4)
+    body = struct.pack(
+        ">lBlBBlBB4s", int(when.timestamp()), 1, before, 0, 0, before - 3600, 0, 0, b"XXX"
+    )
+    return ZoneInfo.from_file(io.BytesIO(head + body))
+
+
+async def test_the_clock_sleeps_in_an_hour_that_comes_again_after_midnight(pool: Pool) -> None:
+    """Today's tomorrow is past, and there was nothing to sleep for: twenty looks a second, for an hour."""
+    zone = put_back_from_tomorrow()
+    now = datetime.now(UTC)
+    today = now.astimezone(zone).date()
+    assert Day(1).begins(today, zone) < now < midnight_after(now, zone) < now + timedelta(hours=1)
+    clock = Clock({}, zone)
+    task = asyncio.create_task(clock.run(pool))
+    try:
+        await asyncio.sleep(1)
+        assert await pool.fetchval("SELECT max(day) FROM days") == today
+        assert clock.looks <= 4
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

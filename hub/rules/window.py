@@ -49,6 +49,15 @@ def day(word: str) -> Day | None:
     return Day(_NEAR[found[1]] + (-far if found[2] == "-" else far))
 
 
+def midnight_after(now: datetime, zone: ZoneInfo) -> datetime:
+    """When today's tomorrow begins, in UTC; once more, if the clock was put back from it into today."""
+    today = now.astimezone(zone).date()
+    first = Day(1).begins(today, zone)
+    if first > now:
+        return first
+    return datetime.combine(today + timedelta(days=1), time(fold=1), zone).astimezone(UTC)
+
+
 def begins(today: date, last: date | None) -> bool:
     """Whether ``today`` is to be written, ``last`` being the last day that was.
 

@@ -28,7 +28,7 @@ from hub.errors import HubError
 from hub.rules.deadline import REMINDER, Awaited, due_in, needs_reminder
 from hub.rules.event import Event
 from hub.rules.rows import moment, present
-from hub.rules.window import Day, begins
+from hub.rules.window import begins, midnight_after
 from hub.schedule.reading import Shown
 from hub.schedule.rescheduling import Offer, escalate, hand_over, offer_of, settle
 from hub.schedule.statements import run, value
@@ -132,7 +132,7 @@ class Clock:
         if begins(today, last):
             did = await self._done(self._begin, pool, today)
             stuck = not did
-        sleep = min(sleep, Day(1).begins(today, self._zone) - now)
+        sleep = min(sleep, midnight_after(now, self._zone) - now)
         for offer in orjson.loads(look["offers"]):
             if (wait := _due_in(offer, now)) > timedelta(0):
                 sleep = min(sleep, wait)
