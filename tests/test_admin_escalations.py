@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.async_api import expect
+from playwright.async_api import Request, Route, expect
 from running import Hub
 from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visit, book, offer, person, status
 
@@ -155,3 +155,32 @@ async def test_ranks_that_were_changed_since_are_shown_before_a_choice_is_made(
     await take.click()
     await page.locator("#confirm").get_by_role("button", name="Move it").click()
     await expect(page.locator(".empty")).to_be_visible(timeout=PATIENCE)
+
+
+async def test_what_was_said_is_asked_for_again_until_it_is_told(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    """A read that failed leaves a card without ranks, not without an end."""
+    key, ids = await _open(sql)
+    await sql.execute(
+        """UPDATE preference_rankings SET option1_id = $2::text::uuid, submitted_at = now()
+            WHERE booking_id = $1::text::uuid
+              AND user_id = (SELECT student_id FROM bookings WHERE id = $1::text::uuid)""",
+        key,
+        ids[2],
+    )
+    visit.refusals.add(500)
+    failed: list[str] = []
+
+    async def fail_twice(route: Route, request: Request) -> None:
+        if len(failed) == 2:
+            await route.continue_()
+            return
+        failed.append(request.url)
+        await route.fulfill(status=500, content_type="application/problem+json", body="{}")
+
+    await visit.page.route("**/preferences?*", fail_twice)
+    await visit.sign_in(hub.url, ADMIN, f"#/admin/escalations/{key}")
+    last = visit.page.locator(f'.offer[data-key="{key}"] .option-line').nth(2)
+    await expect(last).to_contain_text("Jonah Bright: 1st choice", timeout=PATIENCE)
+    assert len(failed) == 2

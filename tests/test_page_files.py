@@ -79,6 +79,29 @@ def test_a_page_names_all_it_needs_and_no_module_is_an_orphan() -> None:
         assert set(modules(name, sources)) <= reached | {name}
 
 
+def test_every_panel_is_fetched_ahead_by_whoever_opens_the_page_at_it() -> None:
+    """boot.js takes a place's template; what it misses would be fetched one import after another."""
+    shelf = _shelf()
+    sources = {name: asset.plain for name, asset in shelf.files.items()}
+    page = sources["index.html"].decode()
+    ahead = dict(re.findall(r'<template data-ahead="([^"]+)">(.*?)</template>', page, re.DOTALL))
+    panels = re.findall(r'name: "(\w+)"', sources["admin/panels.js"].decode())
+    assert len(panels) > 5
+    assert ahead.keys() == {"schedule", "admin", *(f"admin/{name}" for name in panels)}
+    outside = re.sub("<template.*?</template>", "", page, flags=re.DOTALL)
+    link = re.compile(rf'rel="modulepreload" href="/static/{shelf.release}/([^"]+)"')
+    shell = link.findall(outside)
+    assert "js/shell.js" in shell
+    for name in panels:
+        fetched = [*shell, *link.findall(ahead["admin"]), *link.findall(ahead[f"admin/{name}"])]
+        assert len(fetched) == len(set(fetched))
+        for needed in ("js/app.js", "js/pages/admin.js", f"admin/{name}.js"):
+            assert set(modules(needed, sources)) <= set(fetched)
+        assert "js/board.js" not in fetched
+    for name in ("js/pages/day.js", "js/pages/mine.js"):
+        assert set(modules(name, sources)) <= {*shell, *link.findall(ahead["schedule"])}
+
+
 async def test_the_client_is_served_as_written_and_by_its_version(hub: Hub) -> None:
     version = _shelf().version
     async with aiohttp.ClientSession() as http:

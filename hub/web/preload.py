@@ -1,7 +1,7 @@
 """Which modules a page needs, read from their imports, so that all are fetched at once.
 
 Pure: text in, text out. Invariant: every module that is fetched before the first picture is named
-in the page; what is imported later, by ``import()``, is not.
+in the page: for all, or in a template for those who open it at that place (``boot.js``).
 """
 
 from __future__ import annotations
@@ -28,12 +28,22 @@ def modules(first: str, files: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def links(page: str, files: Mapping[str, bytes]) -> str:
-    """``page`` with each ``{{preload MODULE}}`` replaced by a link for every module that is needed."""
+    """``page`` with each ``{{preload MODULES}}`` replaced by a link for every module that is needed.
+
+    ``{{preload MODULES beyond OTHERS}}`` leaves out what the others need anyway. Modules are parted
+    by spaces. Raises KeyError for one that is not there.
+    """
+
+    def needed(names: str) -> dict[str, None]:
+        return {name: None for first in names.split() for name in modules(first, files)}
 
     def written(mark: re.Match[str]) -> str:
-        names = modules(mark[1], files)
+        wanted, _, others = mark[1].partition(" beyond ")
+        beyond = needed(others)
         return "\n".join(
-            f'<link rel="modulepreload" href="{{{{static}}}}/{name}">' for name in names
+            f'<link rel="modulepreload" href="{{{{static}}}}/{name}">'
+            for name in needed(wanted)
+            if name not in beyond
         )
 
     return _MARK.sub(written, page)

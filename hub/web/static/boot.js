@@ -33,3 +33,16 @@
   sessionStorage.setItem("hub.signin.back", search);
   history.replaceState(null, "", pathname + hash);
 })();
+
+/**
+ * The modules of the place the page is opened at, fetched along with the shell's: an admin's panel, else the
+ * schedule, which is the way home from everywhere (and stays there for whoever is offline by then).
+ */
+(() => {
+  const place = location.hash === "#devices" ? "admin/devices" : location.hash.replace(/^#\/?/, "");
+  const [name, panel] = place.split("/");
+  const wanted = name === "admin" ? ["admin", `admin/${panel || "bookings"}`] : ["schedule"];
+  for (const { dataset, content } of document.querySelectorAll("template[data-ahead]")) {
+    if (wanted.includes(dataset.ahead)) document.head.append(content);
+  }
+})();

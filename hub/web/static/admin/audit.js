@@ -50,21 +50,25 @@ class Audit {
         h("div", { class: "filter-row is-many" }, Object.values(this.fields).map((one) => one.element)), this.clear),
       this.place, this.list, this.more);
     ctx.title(MENU.audit);
-    this.keys = new Map();
-    this.devices = new Map();
-    for (const kind of ["keys", "devices"]) {
-      everything(ctx.api, `/${kind}`, {}, ctx.signal).then((rows) => {
-        this[kind] = new Map(rows.map((row) => [row.id, row]));
-        this._who();
-      }, () => {});
-    }
-    this.flights = new Map();
-    const near = (days) => new Date(midnight(ctx.clock.now(), days)).toISOString();
-    everything(ctx.api, "/bookings", { from: near(-NEAR), to: near(NEAR) }, ctx.signal).then((rows) => {
-      this.flights = new Map(rows.map((row) => [row.id, row]));
-      this.draw();
-    }, () => {});
+    for (const kind of ["keys", "devices", "flights"]) this[kind] = new Map();
     this.update(ctx.params);
+  }
+
+  /** What entries name by an id is called by its name as soon as that is known; no entry waits for it. */
+  _names() {
+    if (this.named) return;
+    this.named = true;
+    const { api, clock, signal } = this.ctx;
+    const near = (days) => new Date(midnight(clock.now(), days)).toISOString();
+    const learn = (kind, path, query, drawn) =>
+      everything(api, path, query, signal).then((rows) => {
+        this[kind] = new Map(rows.map((row) => [row.id, row]));
+        drawn();
+      }, () => {});
+    this.roster.need();
+    learn("flights", "/bookings", { from: near(-NEAR), to: near(NEAR) }, () => this.draw());
+    learn("keys", "/keys", {}, () => this._who());
+    learn("devices", "/devices", {}, () => this._who());
   }
 
   update([asked = ""]) {
@@ -94,7 +98,7 @@ class Audit {
   _who() {
     const { actor } = this.fields;
     const people = ["ADMIN", "INSTRUCTOR", "STUDENT"].map((role) => h("optgroup", { label: ROLES[role] }, this.roster.of(role).map((one) => h("option", { value: one.id }, fullName(one)))));
-    const keys = [...(this.keys ?? new Map()).values()].map((row) => h("option", { value: row.id }, row.name));
+    const keys = [...this.keys.values()].map((row) => h("option", { value: row.id }, row.name));
     actor.input.replaceChildren(h("option", { value: "" }, W.everyone), ...people, keys.length ? h("optgroup", { label: MENU.keys }, keys) : "");
     const { actor: wanted = "" } = this.asked;
     if (wanted && ![...actor.input.options].some((one) => one.value === wanted)) actor.input.append(h("option", { value: wanted }, short(wanted)));
@@ -139,6 +143,7 @@ class Audit {
     const now = ctx.clock.now();
     const entries = read.loaded ? [...read.value, ...this.older] : [];
     standIn(this.place, { error: read.error, loaded: read.loaded, count: entries.length, none: ["trail", W.noEntries, W.noEntriesMore], again: () => this.again() });
+    if (read.loaded) this._names();
     setText(this.head.sum, read.loaded ? W.entries(entries.length, !this.page) : "");
     this.more.hidden = !this.page;
     const days = new Map();

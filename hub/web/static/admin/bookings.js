@@ -12,9 +12,10 @@ import { create, edit } from "./editing.js";
 import { Known, MOVES, flightItems } from "./flight.js";
 import { act, button, drawing, head, standIn } from "./parts.js";
 import { Roster, fullName } from "./roster.js";
-import { MENU, W, capital, when } from "./words.js";
+import { MENU, W, capital, short, when } from "./words.js";
 
 const AHEAD = 7; // days that are shown unless others are asked for
+const WHO = ["instructor", "student"]; // whose flights: a member of the address and of the filter
 const STEP = 150; // flights that are drawn, and as many more when asked for
 
 export function mount(root, ctx) {
@@ -86,9 +87,9 @@ class Bookings {
     const from = day ?? today;
     const last = dayOf(given.get("to") ?? "") ?? midnight(from, AHEAD);
     const status = (given.get("status") ?? "").split(",").filter((one) => one in STATUS);
-    const person = given.get("person");
+    const who = WHO.find((one) => given.has(one)) ?? null;
     const aircraft = given.get("aircraft");
-    this.asked = { from, last: Math.max(from, last), status, person, aircraft, narrowed: given.size };
+    this.asked = { from, last: Math.max(from, last), status, who, person: who && given.get(who), aircraft };
     this.from.input.value = dayKey(from);
     this.to.input.value = dayKey(this.asked.last);
     this.aircraft.input.value = aircraft ?? "";
@@ -96,6 +97,7 @@ class Bookings {
     this.clear.hidden = given.size === 0;
     setText(this.summary, W.filters(given.size));
     this._people();
+    this.watch();
   }
 
   /** The form as it is now, into the address. */
@@ -110,29 +112,32 @@ class Bookings {
     }
     const status = this.statuses.filter((chip) => chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.status);
     if (status.length) given.set("status", status.join(","));
-    if (this.person.input.value) given.set("person", this.person.input.value);
+    // By the person's role: a flight has a student and an instructor.
+    const { value: person, selectedOptions: [chosen] } = this.person.input;
+    if (person) given.set(chosen.dataset.who, person);
     if (this.aircraft.input.value.trim()) given.set("aircraft", this.aircraft.input.value.trim().toUpperCase());
     const text = String(given);
     this.ctx.go(text ? `admin/bookings/${encodeURIComponent(text)}` : "admin/bookings", { replace: true });
   }
 
+  /** Who may be chosen; who is chosen is among them, though nobody may have said yet what they are called. */
   _people() {
-    const { person } = this.asked ?? {};
-    const groups = ["INSTRUCTOR", "STUDENT"].map((role) =>
-      h("optgroup", { label: ROLES[role] }, this.roster.of(role).map((one) => h("option", { value: one.id }, fullName(one)))));
-    this.person.input.replaceChildren(h("option", { value: "" }, W.everyone), ...groups);
+    const { who, person } = this.asked;
+    const option = (id, name, which) => h("option", { value: id, "data-who": which }, name);
+    const groups = WHO.map((which) => {
+      const role = which.toUpperCase();
+      return h("optgroup", { label: ROLES[role] }, this.roster.of(role).map((one) => option(one.id, fullName(one), which)));
+    });
+    this.person.input.replaceChildren(option("", W.everyone), ...groups);
+    if (person && !this.roster.name(person)) this.person.input.append(option(person, short(person), who));
     this.person.input.value = person ?? "";
-    if (this.asked) this.watch();
   }
 
-  /** By the person's role: a watch asks for a student or for an instructor. */
   watch() {
-    const { from, last, status, person, aircraft } = this.asked;
-    const role = person && this.roster.get(person)?.role;
-    if (person && !role && !this.roster.loaded) return;
+    const { from, last, status, who, person, aircraft } = this.asked;
     const filter = { from: new Date(from).toISOString(), to: new Date(midnight(last, 1)).toISOString() };
     if (status.length) filter.status = status;
-    if (person) filter[role === "INSTRUCTOR" ? "instructor_id" : "student_id"] = person;
+    if (who) filter[`${who}_id`] = person;
     if (aircraft) filter.aircraft_id = aircraft;
     const key = JSON.stringify(filter);
     if (key === this.watched) return;
@@ -163,6 +168,7 @@ class Bookings {
   render() {
     const { picture, ctx } = this;
     if (!picture) return;
+    if (picture.whole || picture.error) this.roster.need();
     const now = ctx.clock.now();
     const flights = flightsOf(picture.shown);
     standIn(this.place, { error: picture.error, loaded: picture.whole || flights.length > 0, count: flights.length, none: ["plane", W.noFlights, W.noFlightsMore] });
@@ -224,7 +230,7 @@ class Bookings {
 
   /** Names and places may not have been needed until now. */
   async _ready() {
-    await this.roster.ready;
+    await this.roster.need();
     if (this.known.airports.size === 0) {
       const { body } = await this.ctx.api.get("/bookings", { limit: 100 }, { signal: this.ctx.signal });
       this.known.learn(body.items);

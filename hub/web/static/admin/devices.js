@@ -4,6 +4,7 @@
  * Rows come live (topic `devices`); when each was last here and who is connected is asked for every ten seconds.
  */
 import { h, icon, keyed, setAttribute, setIcon, setText } from "../js/dom.js";
+import { Picture } from "../js/picture.js";
 import { create, edit, item } from "./editing.js";
 import { Reading, act, button, drawing, everything, head, standIn } from "./parts.js";
 import { MENU, W, when } from "./words.js";
@@ -28,11 +29,14 @@ class Devices {
     this.past = h("details", { class: "past", hidden: true }, this.formerName, this.former);
     root.append(this.head.element, this.place, this.list, this.past);
     ctx.title(MENU.devices);
-    this.rows = ctx.watch("devices");
-    for (const event of ["change", "status"]) this.rows.on(event, this.draw);
-    this.seen = new Reading(ctx, (signal) => this._see(signal), this.draw, { every: EVERY });
+    this.seen = null; // once there is a picture: {last, there}
+    this.picture = new Picture(ctx, { topic: "devices", path: "/devices", filter: {}, onchange: this.draw });
     ctx.clock.minute(this.draw, ctx.signal);
     this.draw();
+  }
+
+  unmount() {
+    this.picture.close();
   }
 
   async _see(signal) {
@@ -45,19 +49,21 @@ class Devices {
   }
 
   render() {
-    const { rows, seen, ctx } = this;
+    const { picture, ctx } = this;
     const now = ctx.clock.now();
-    const all = [...rows.rows.values()].map((row) => this.hoped.get(row.id) ?? row).sort((a, b) => a.name.localeCompare(b.name));
+    const loaded = picture.whole || picture.rows.size > 0;
+    if (loaded) this.seen ??= new Reading(ctx, (signal) => this._see(signal), this.draw, { every: EVERY });
+    const { value: known = null } = this.seen ?? {};
+    const all = [...picture.rows.values()].map((row) => this.hoped.get(row.id) ?? row).sort((a, b) => a.name.localeCompare(b.name));
     const good = all.filter((row) => row.revoked_at === null);
     const former = all.filter((row) => row.revoked_at !== null);
-    const loaded = ["live", "stale"].includes(rows.status) || all.length > 0;
-    standIn(this.place, { error: rows.error, loaded, count: good.length, none: ["device", W.noDevices, W.noDevicesMore] });
-    const on = good.filter((row) => seen.value?.there.has(row.id)).length;
-    setText(this.head.sum, loaded && seen.loaded ? W.devices(on, good.length) : "");
-    keyed(this.list, good, (row) => row.id, () => this._card(true), (card, row) => this._update(card, row, now));
+    standIn(this.place, { error: picture.error, loaded, count: good.length, none: ["device", W.noDevices, W.noDevicesMore] });
+    const on = good.filter((row) => known?.there.has(row.id)).length;
+    setText(this.head.sum, loaded && known ? W.devices(on, good.length) : "");
+    keyed(this.list, good, (row) => row.id, () => this._card(true), (card, row) => this._update(card, row, now, known));
     this.past.hidden = former.length === 0;
     setText(this.formerName, W.former(former.length));
-    keyed(this.former, former, (row) => row.id, () => this._card(false), (card, row) => this._update(card, row, now));
+    keyed(this.former, former, (row) => row.id, () => this._card(false), (card, row) => this._update(card, row, now, known));
   }
 
   _card(good) {
@@ -81,11 +87,11 @@ class Devices {
     return Object.assign(card, { parts });
   }
 
-  _update(card, row, now) {
+  _update(card, row, now, known) {
     const { parts } = card;
     card.row = row;
-    const there = this.seen.value?.there.get(row.id);
-    const last = this.seen.value?.last.get(row.id);
+    const there = known?.there.get(row.id);
+    const last = known?.last.get(row.id);
     const kind = row.revoked_at ? "revoked" : row.paired_at === null ? "waiting" : there ? (there.behind ? "behind" : "on") : "off";
     setAttribute(card, "data-key", row.id);
     setAttribute(card, "data-kind", kind);
@@ -96,10 +102,10 @@ class Devices {
     setIcon(parts.sign, { revoked: "stopped", waiting: "connecting", behind: "stale", on: "device", off: "waiting" }[kind]);
     const words = { revoked: W.revoked, waiting: W.unpaired, behind: W.behind(Math.ceil(there?.lag ?? 0)), on: W.connected, off: W.notThere };
     // What is not known yet is not called gone.
-    setText(parts.state, kind === "off" && !this.seen.loaded ? "" : words[kind]);
+    setText(parts.state, kind === "off" && !known ? "" : words[kind]);
     setText(parts.seen, row.revoked_at ? when(Date.parse(row.revoked_at), now)
       : there ? W.since(when(Date.parse(there.since), now))
-      : !this.seen.loaded || row.paired_at === null ? "" : last ? W.lastSeen(when(Date.parse(last), now)) : W.neverSeen);
+      : !known || row.paired_at === null ? "" : last ? W.lastSeen(when(Date.parse(last), now)) : W.neverSeen);
   }
 
   // ── writing ─────────────────────────────────────────────────────────────────────────────────
@@ -138,7 +144,7 @@ class Devices {
         }
         await ctx.settled(answer);
         ctx.toast(W.paired(answer.body.name), { kind: "good", sign: "device" });
-        this.seen.again();
+        this.seen?.again();
       },
     });
   }
@@ -168,7 +174,7 @@ class Devices {
       this._hope(row, null);
     }
     ctx.toast(W.isRevoked(row.name), { kind: "good", sign: "stopped" });
-    this.seen.again();
+    this.seen?.again();
   }
 
   _hope(row, hoped) {

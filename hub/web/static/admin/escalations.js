@@ -5,11 +5,10 @@
  */
 import { confidence, forecast } from "../js/forecast.js";
 import { clear, flash, h, icon, keyed, setAttribute, setIcon, setText } from "../js/dom.js";
+import { Picture } from "../js/picture.js";
 import { countdown, route, tail } from "../js/words.js";
 import { act, button, drawing, head, standIn } from "./parts.js";
-import { Roster } from "./roster.js";
 import { MENU, W, capital, when } from "./words.js";
-
 
 const AGAIN = 5000; // ms until what could not be read is asked for again
 
@@ -21,11 +20,11 @@ export async function mount(root, ctx) {
 class Escalations {
   constructor(root, ctx) {
     this.ctx = ctx;
-    this.flights = new Map(); // by booking: what the topic's row does not have
     this.answers = new Map(); // by booking: {stamp, student, instructor}; a stamp of null: to be asked for
     this.unfolded = new Set(ctx.params.slice(0, 1));
     this.draw = drawing(() => this.render(), ctx.signal);
-    this.roster = new Roster(ctx, () => this.draw());
+    // What the topic's rows do not have: whom they are about, and with what they fly.
+    this.flights = new Picture(ctx, { topic: "bookings", path: "/bookings", filter: { status: ["RESCHEDULING"] }, onchange: this.draw });
     this.head = head(MENU.escalations);
     this.place = h("div");
     const group = (name, more) => {
@@ -52,6 +51,10 @@ class Escalations {
   update([key]) {
     if (key) this.unfolded.add(key);
     this.draw();
+  }
+
+  unmount() {
+    this.flights.close();
   }
 
   render() {
@@ -109,8 +112,8 @@ class Escalations {
   _update(item, row, now) {
     const { parts } = item;
     item.row = row;
-    const names = [row.student_id, row.instructor_id].map((id) => this.roster.name(id) ?? "…");
-    const flight = this._flight(row);
+    const flight = this.flights.rows.get(row.id);
+    const names = ["student", "instructor"].map((who) => (flight?.[`${who}_id`] === row[`${who}_id`] ? flight[`${who}_name`] : "…"));
     const said = this._answers(row);
     setText(parts.name, names.join(" · "));
     const facts = [W.instead(when(Date.parse(row.scheduled_datetime), now))];
@@ -180,21 +183,9 @@ class Escalations {
 
   // ── what the topic does not have ────────────────────────────────────────────────────────────
 
-  /** The booking's row; asked for until it is read. */
-  _flight(row) {
-    if (!this.flights.has(row.id)) {
-      this.flights.set(row.id, null);
-      this.ctx.api.get(`/bookings/${row.id}`, {}, { signal: this.ctx.signal }).then(({ body }) => {
-        this.flights.set(row.id, body);
-        this.draw();
-      }, () => this._later(() => this.flights.delete(row.id)));
-    }
-    return this.flights.get(row.id);
-  }
-
-  /** What the two said, asked for again whenever it may be another. */
+  /** What the two said, asked for again whenever it may be another; once there is a picture to add it to. */
   _answers(row) {
-    if (this.answers.get(row.id)?.stamp !== stamp(row)) this._ask(row).catch(() => {});
+    if (this.flights.whole && this.answers.get(row.id)?.stamp !== stamp(row)) this._ask(row).catch(() => {});
     return this.answers.get(row.id);
   }
 

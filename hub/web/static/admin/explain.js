@@ -52,7 +52,7 @@ class Explain {
     const [flights, devices] = await Promise.all([
       everything(api, "/bookings", range, signal).catch(() => []),
       everything(api, "/devices", { revoked: "false" }, signal).catch(() => []),
-      this.roster.ready,
+      this.roster.need(),
     ]);
     for (const row of flights) this._learn(row);
     this.list.replaceChildren(...flights.map((row) => h("option", { value: this._says(row) })));

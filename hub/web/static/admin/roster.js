@@ -1,5 +1,8 @@
 /**
  * Who there is: all users, read once for all panels and again on demand.
+ *
+ * Invariant: nobody's first picture waits for them. A panel asks for them (`need()`) once it shows something,
+ * or when somebody wants to choose among them.
  */
 import { everything } from "./parts.js";
 
@@ -8,13 +11,20 @@ const held = new WeakMap(); // by Api: whoever signs in next has another
 export const fullName = (user) => `${user.first_name} ${user.last_name}`;
 
 export class Roster {
-  /** Begins to read, and calls `ondraw()` when that is done; `eager: false` leaves it to `read()`. */
-  constructor(ctx, ondraw = () => {}, { eager = true } = {}) {
+  /** `ondraw()` is called when `need()` has brought them. */
+  constructor(ctx, ondraw = () => {}) {
     this._ctx = ctx;
+    this._ondraw = ondraw;
+    this._needed = null;
     this.rows = held.get(ctx.api) ?? [];
     this._byId = new Map(this.rows.map((row) => [row.id, row]));
     this.loaded = this.rows.length > 0;
-    this.ready = eager ? this.read().then(ondraw, () => {}) : Promise.resolve();
+  }
+
+  /** Reads them, once for this panel; resolves when that is over, and asks anew where it had failed. */
+  need() {
+    this._needed ??= this.read().then(this._ondraw, () => (this._needed = null));
+    return this._needed;
   }
 
   /** Read them all; rejects where the hub cannot be asked. */

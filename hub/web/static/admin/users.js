@@ -20,7 +20,7 @@ class Users {
     this.ctx = ctx;
     this.hoped = new Map();
     this.draw = drawing(() => this.render(), ctx.signal);
-    this.roster = new Roster(ctx, undefined, { eager: false });
+    this.roster = new Roster(ctx);
     this.head = head(MENU.users, button(W.newUser, "plus", () => this.make(), { first: true }));
     this.find = field("find", W.findUser, h("input", { type: "search", autocomplete: "off" }));
     this.role = field("role", W.role, select([["", W.everyone], ...Object.entries(ROLE)]));
@@ -106,7 +106,7 @@ class Users {
       foot: (one, control) => [button(W.deleteUser, "trash", () => this.remove(one, control), { kind: "button is-remove" })],
       extra: (one) => [h("p", { class: "above" }, h("span", { class: "above-links" },
         h("a", { href: `#/admin/audit/${encodeURIComponent(`actor=${one.id}`)}` }, W.trail),
-        one.role === "ADMIN" ? "" : h("a", { href: `#/admin/bookings/${encodeURIComponent(`person=${one.id}`)}` }, MENU.bookings)))],
+        one.role === "ADMIN" ? "" : h("a", { href: `#/admin/bookings/${encodeURIComponent(`${one.role.toLowerCase()}=${one.id}`)}` }, MENU.bookings)))],
       onsaved: (saved) => {
         this.roster.rows = this.roster.rows.map((one) => (one.id === saved.id ? saved : one));
         this.draw();

@@ -39,18 +39,19 @@ import { Notices } from "./notices.js";
 import { forget, remember, remembered } from "./session.js";
 import { confirm, toast } from "./toast.js";
 import * as words from "./words.js";
-import * as day from "./pages/day.js";
-import * as mine from "./pages/mine.js";
 
 const { SAY } = words;
 const el = (id) => document.getElementById(id);
 const FLIES = ["STUDENT", "INSTRUCTOR"];
 const SETTLE = 10_000; // ms
 
-/** The pages by name: the menu's icon (none: not in the menu), who has it, its module and its own style sheet. */
+/**
+ * The pages by name: the menu's icon (none: not in the menu), who has it, its module and its own style sheet.
+ * What is fetched ahead of them is index.html's to say.
+ */
 const PAGES = {
-  day: { sign: "board", load: () => day },
-  mine: { sign: "plane", roles: FLIES, load: () => mine },
+  day: { sign: "board", load: () => import("./pages/day.js") },
+  mine: { sign: "plane", roles: FLIES, load: () => import("./pages/mine.js") },
   availability: { sign: "week", roles: FLIES, sheet: "css/answer.css", load: () => import("./pages/availability.js") },
   notifications: { sign: "bell", load: () => import("./pages/notifications.js") },
   reschedule: { sheet: "css/answer.css", load: () => import("./pages/reschedule.js") },

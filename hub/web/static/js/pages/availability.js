@@ -7,7 +7,7 @@ import { clear, h, icon, keyed, setAttribute, setText } from "../dom.js";
 import { hoursForm } from "../hours-form.js";
 import { empty } from "../instead.js";
 import { PAGE, SAY, WEEKDAYS, calendarDate, zoneOf } from "../words.js";
-import { addDays, dateKey, minuteIn, onDate, sunday, todayIn } from "../week.js";
+import { addDays, dateKey, minuteIn, onDate, schoolZone, sunday, todayIn } from "../week.js";
 
 const DAYS = [0, 1, 2, 3, 4, 5, 6];
 const DAY = 24 * 60;
@@ -21,7 +21,7 @@ class Availability {
     this.ctx = ctx;
     this.patterns = null;
     this.overrides = null;
-    this.zone = undefined;
+    this.zone = schoolZone();
     this.error = null;
     this.writes = 0; // begun and ended: a read across one is of no moment
     this.first = sunday(todayIn(this.zone, ctx.clock.now()));
@@ -78,7 +78,7 @@ class Availability {
 
   /** Overrides from the last month on; earlier ones are over. */
   async read() {
-    const { api, signal, known, clock } = this.ctx;
+    const { api, signal } = this.ctx;
     const from = dateKey(addDays(this.today, -31));
     const { writes } = this;
     try {
@@ -100,14 +100,6 @@ class Availability {
       this.error = error;
     }
     this.draw();
-    if (this.zone !== undefined) return;
-    const { id } = await known;
-    const now = clock.now();
-    const query = { from: new Date(now).toISOString(), to: new Date(now + 60_000).toISOString() };
-    await api.get(`/availability/${id}`, query, { signal }).then(({ body }) => {
-      this.zone = body.timezone;
-      this.draw();
-    }, () => {});
   }
 
   // ── drawing ─────────────────────────────────────────────────────────────────────────────────
@@ -230,6 +222,7 @@ class Availability {
     const same = Object.keys(found).every((name) => String(found[name]) === String(row[name]));
     if (same) return etag;
     Object.assign(row, found);
+    this.read();
     throw Object.assign(new Error(SAY.changedMeanwhile), { status: 412 });
   }
 
