@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
-from playwright.async_api import expect
+from playwright.async_api import Request, Route, expect
 from running import Hub
 from visiting import PATIENCE, STUDENT, Visit, Visitors
 
@@ -64,6 +65,35 @@ async def test_told_on_two_devices_and_read_on_one(hub: Hub, visitors: Visitors,
         "SELECT count(*) FROM notifications WHERE NOT read AND id = ANY ($1::text[]::uuid[])", keys
     )
     assert left == 0
+
+
+async def test_a_mark_whose_answer_was_lost_is_asked_for_again(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    """On bad Wi-Fi the hub may have done what it could not say: the same key, and it is said."""
+    key = await _tell(sql, "Gusts at KSQL")
+    await visit.sign_in(hub.url, STUDENT, "#/notifications")
+    notice = visit.page.locator(f'[data-key="{key}"]')
+    asked: list[str] = []
+    visit.hub_is_away = True
+
+    async def lose_the_first_answer(route: Route, request: Request) -> None:
+        asked.append(request.headers["idempotency-key"])
+        if len(asked) > 1:
+            await route.continue_()
+            return
+        await route.fetch()
+        await route.abort("connectionrefused")
+
+    await visit.page.route("**/read", lose_the_first_answer)
+    await notice.get_by_role("button", name="Mark read").click()
+    await expect(notice).to_have_attribute("data-read", "yes", timeout=PATIENCE)
+    await expect(notice.locator(".form-fault")).to_be_empty()
+    async with asyncio.timeout(10):
+        while len(asked) < 2:
+            await asyncio.sleep(0.05)
+    assert len(set(asked)) == 1
+    await expect(notice.locator(".form-fault")).to_be_empty()
 
 
 async def test_a_mark_that_is_refused_is_taken_back(hub: Hub, visit: Visit, sql: Any) -> None:

@@ -160,7 +160,7 @@ class Devices {
 
   async call(row, what, said) {
     const { ctx } = this;
-    await ctx.settled(await ctx.api.post(`/devices/${row.id}/${what}`, undefined, { key: null }));
+    await ctx.settled(await ctx.api.post(`/devices/${row.id}/${what}`));
     ctx.toast(said, { kind: "good", sign: "device" });
   }
 

@@ -50,7 +50,7 @@ export function mount(root, ctx) {
     moveFocus(item);
     draw();
     try {
-      await ctx.settled(await ctx.api.post(`/notifications/${id}/read`, undefined, { key: null }));
+      await ctx.settled(await ctx.api.post(`/notifications/${id}/read`));
     } catch (error) {
       setText(item.parts.fault, `${SAY.notMarked} ${error.message}`);
     }
@@ -69,7 +69,7 @@ export function mount(root, ctx) {
     const newest = rows.reduce((a, b) => (a.created_at > b.created_at ? a : b));
     try {
       const path = `/notifications/read-all?until=${encodeURIComponent(newest.created_at)}`;
-      await ctx.settled(await ctx.api.post(path, undefined, { key: null }));
+      await ctx.settled(await ctx.api.post(path));
       ctx.toast(SAY.allRead(rows.length), { kind: "good" });
     } catch (error) {
       setText(fault, `${SAY.notMarked} ${error.message}`);
