@@ -288,6 +288,21 @@ async def test_when_it_was_seen_is_written_once_a_minute(door: Rest, connect: Co
     assert await door.conn.fetchval(counted) == 1
 
 
+async def test_one_that_comes_right_after_another_is_seen_at_once(
+    door: Rest, connect: Connect
+) -> None:
+    """Whoever was here for a few seconds only was not "never seen"."""
+    ids = []
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            id, client = await kiosk(door, connect)
+            await client.ws.close()
+            ids.append(id)
+            counted = "SELECT count(last_seen_at) FROM devices WHERE id = ANY ($1)"
+            while await door.conn.fetchval(counted, ids) < len(ids):
+                await asyncio.sleep(0.05)
+
+
 async def _later(seen: Callable[[], Awaitable[Any]], than: Any) -> bool:
     return bool(await seen() >= than)
 

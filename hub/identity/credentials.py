@@ -41,8 +41,10 @@ _PATIENCE = 2.0
 #: Between two looks at the database for the sake of unknown credentials, seconds: whoever sends
 #: made-up ones costs a few reads a second, however many they send.
 _COOLDOWN = 0.25
-#: Between two writes of which were used, seconds.
+#: Between two notes that the same one was used, seconds.
 USED_EVERY = 60.0
+#: Between two writes of which were used, seconds.
+_BREATH = 1.0
 
 
 def secret(prefix: str) -> str:
@@ -155,21 +157,28 @@ class Credentials(ABC):
     async def note_uses(
         self, every: float = USED_EVERY, here: Callable[[], Iterable[str]] = _nobody
     ) -> None:
-        """Write down which were used, now and then, until cancelled; ``here`` are in use all along."""
+        """Write down which were used, until cancelled: each when it comes, and from then on once in
+        ``every`` seconds while it is used. ``here`` are in use all along."""
+        noted: dict[str, float] = {}
         while True:
-            await self._in_use.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every):
+                    await self._in_use.wait()
             self._in_use.clear()
-            used, self._used = self._used, set()
-            try:
-                async with writing(self._pool, None) as write:
-                    await write.conn.execute(text(self.used), list(used))
-            except HubError as wrong:
-                log.warning(f"the use of a {self.word} was not written down", why=wrong.detail)
-                self._used |= used
-            await asyncio.sleep(every)
             self._used.update(here())
-            if self._used:
-                self._in_use.set()
+            due = monotonic() - every
+            wanted = [id for id in self._used if noted.get(id, due) <= due]
+            if wanted:
+                try:
+                    async with writing(self._pool, None) as write:
+                        await write.conn.execute(text(self.used), wanted)
+                except HubError as wrong:
+                    log.warning(f"the use of a {self.word} was not written down", why=wrong.detail)
+                else:
+                    self._used.difference_update(wanted)
+                    noted = {id: at for id, at in noted.items() if id in self._by_id}
+                    noted |= dict.fromkeys(wanted, monotonic())
+            await asyncio.sleep(min(every, _BREATH))
 
     async def _look(self) -> None:
         """See what is committed by now; one look serves everyone who asked before it began."""
