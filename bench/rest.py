@@ -89,7 +89,7 @@ def cases(people: Mapping[str, str], writes: int) -> Iterator[Case]:
         "GET",
         lambda n: (f"{PATH}/{key(1 + n * 7919 % ROWS)}", None),
         2000,
-        pick + sql("booking", {"id": ID}),
+        pick + sql("bookings_each", {"id": f"ARRAY[{ID}]", "person": "'{NULL}'"}),
     )
     school = datetime(2031, 1, 1, tzinfo=UTC)
 

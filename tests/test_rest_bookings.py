@@ -11,11 +11,13 @@ from typing import Any
 import orjson
 import pytest
 from offers import offer
-from resthouse import ID, Rest, at, draft, opened
+from resthouse import ID, Rest, Said, at, draft, opened
 from running import Client
 
+from hub.db.together import together
 from hub.model import Booking
 from hub.rules.cursor import parse_cursor
+from hub.schedule.statements import text_and_parameters
 
 PATH = "/api/v1/bookings"
 
@@ -626,3 +628,81 @@ async def test_a_read_s_cursor_is_the_snapshot_of_its_rows(door: Rest) -> None:
         assert shown <= {row["key"] for row in earlier}
         assert not shown & {row["key"] for row in later}
         assert len(shown) == min(100, len(earlier))
+
+
+async def test_many_who_read_at_once_are_each_shown_what_they_may_see(door: Rest) -> None:
+    first = (await door.booking())["id"]
+    second = (await door.booking(scheduled_datetime=at(30), original_booking_id=first))["id"]
+    theirs = {"student_id": ID["sue"], "instructor_id": ID["ivo"], "aircraft_id": None}
+    third = (await door.booking(**theirs, original_booking_id=second))["id"]
+    await door.key("bookings:read")
+    nobody = "00000000-0000-4000-8000-000000000000"
+    asked = [
+        (who, f"{PATH}/{id}")
+        for id in (first, second, third, nobody)
+        for who in ("admin", "ina", "ivo", "sam", "sue", "robot")
+    ]
+    alone = [await door.ask(who, "GET", path) for who, path in asked]
+    assert [said.status for said in alone] == [
+        *(200, 200, 404, 200, 404, 200), *(200, 200, 404, 200, 404, 200),
+        *(200, 404, 200, 404, 200, 200), *[404] * 6,
+    ]  # fmt: skip
+    # Kin that is not theirs to see they are not told of.
+    linked = {asked[n] for n, said in enumerate(alone) if "Link" in said.headers}
+    assert linked == {
+        (who, f"{PATH}/{id}")
+        for who, id in [(who, id) for who in ("admin", "robot") for id in (first, second, third)]
+        + [(who, id) for who in ("ina", "sam") for id in (first, second)]
+    }
+    reads = together(door.hub.house.pool, text_and_parameters("bookings_each")[0])
+    before = reads.reads
+    at_once = await asyncio.gather(*(door.ask(who, "GET", path) for who, path in asked * 2))
+    assert reads.reads - before < len(asked)
+
+    def told(said: Said) -> tuple[Any, ...]:
+        seen = said.body if said.status == 200 else said.code
+        return said.status, seen, said.headers.get("ETag"), said.headers.get("Link")
+
+    assert [told(said) for said in at_once] == [told(said) for said in alone] * 2
+
+
+async def test_a_read_sees_what_was_written_before_it_among_many_others(
+    dsn: str, tmp_path: Path
+) -> None:
+    async with opened(dsn, tmp_path, requests_per_second=1e5, requests_burst=100_000) as door:
+        made = [await door.booking(scheduled_datetime=at(10, day)) for day in range(4)]
+        paths = [f"{PATH}/{row['id']}" for row in made]
+        over = asyncio.Event()
+
+        async def crowd() -> None:
+            while not over.is_set():
+                await asyncio.gather(*(door.ask("admin", "GET", path) for path in paths))
+
+        async def writer(path: str) -> None:
+            for minutes in range(30, 60):
+                await door.ask("ina", "PATCH", path, {"duration_minutes": minutes})
+                said = await door.ask("sam", "GET", path)
+                assert said.json["duration_minutes"] == minutes
+
+        crowds = [asyncio.create_task(crowd()) for _ in range(3)]
+        await asyncio.gather(*map(writer, paths))
+        over.set()
+        await asyncio.gather(*crowds)
+
+
+async def test_who_hangs_up_takes_nothing_from_those_who_read_the_same(door: Rest) -> None:
+    ids = [(await door.booking(scheduled_datetime=at(10, day)))["id"] for day in range(3)]
+    async with door.conn.transaction():
+        await door.conn.execute("LOCK TABLE bookings IN ACCESS EXCLUSIVE MODE")
+        asked = [
+            asyncio.create_task(door.ask(who, "GET", f"{PATH}/{id}"))
+            for who in ("sam", "ina", "admin")
+            for id in ids
+        ]
+        await asyncio.sleep(0.3)
+        for gone in asked[::2]:
+            gone.cancel()
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in asked[1::2])
+    said = await asyncio.gather(*asked[1::2])
+    assert [one.json["id"] for one in said] == (ids * 3)[1::2]

@@ -204,7 +204,7 @@ ALSO = (
         "bookings_page_of", "bookings_student_overlap", "bookings_instructor_overlap",
         **OF | {"person": ID["sam"], "status": LIVE},
     ),
-    asked("booking", "bookings_pkey", "idx_bookings_original", id=ID["sam"], person=ID["sam"]),
+    asked("bookings_each", "bookings_pkey", "idx_bookings_original", id=[ID["sam"]], person=[ID["sam"]]),
     asked("booking_locked", "bookings_pkey", id=ID["sam"], person=None),
     asked(
         "booking_clashes",

@@ -17,6 +17,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 if TYPE_CHECKING:
+    from hub.db.together import Together
+
     Lent = PoolConnectionProxy[asyncpg.Record]
     _Base = asyncpg.Pool[asyncpg.Record]
 else:
@@ -36,6 +38,8 @@ class Pool(_Base):
         self._free: list[tuple[Lent, float]] = []
         self._waiting: deque[asyncio.Future[Lent | None]] = deque()
         self._lent = 0
+        #: What is read together, by its statement (see ``hub.db.together``).
+        self.together: dict[str, Together] = {}
 
     async def borrow(self, wait: float) -> Lent:
         """A connection, within ``wait`` seconds. Raises TimeoutError, or what connecting raises."""

@@ -35,7 +35,7 @@ from hub.schedule.reading import (
     read_written_page,
 )
 from hub.schedule.rescheduling import forget, hand_over
-from hub.schedule.statements import run, value
+from hub.schedule.statements import run, run_together, value
 from hub.schedule.telling import both
 from hub.schedule.version import ANY, Expected, encode
 
@@ -50,7 +50,7 @@ async def page(
 ) -> WrittenPage:
     """The bookings that ``who`` may see and the filter lets through, in order of time and id."""
     mine = person(audience_of(who, "bookings"))
-    when = {
+    when: dict[str, Any] = {
         "since": within.since,
         "until": within.until,
         "after_time": after.time,
@@ -80,8 +80,8 @@ class Linked(One):
 
 async def one(pool: Pool, who: Principal, id: str) -> Linked:
     """One booking. Raises NotFound if there is none that ``who`` may see."""
-    async with reading(pool) as conn:
-        found = await run(conn, "booking", id=id, person=person(audience_of(who, "bookings")))
+    mine = person(audience_of(who, "bookings"))
+    found = await run_together(pool, "bookings_each", id=id, person=mine)
     if found["row"] is None:
         raise NotFound(_NOBODY)
     return Linked(

@@ -12,9 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hub.db.queries import load
+from hub.db.together import together
 
 if TYPE_CHECKING:
-    from hub.db.pool import Connection
+    from hub.db.pool import Connection, Pool
 
 
 @cache
@@ -29,6 +30,13 @@ async def run(conn: Connection, query: str, /, **given: Any) -> Any:
     text, parameters = text_and_parameters(query)
     assert given.keys() == set(parameters), f"{query} takes {parameters}"
     return await conn.fetchrow(text, *[given[name] for name in parameters])
+
+
+async def run_together(pool: Pool, query: str, /, **given: Any) -> Any:
+    """The row that a named query of columns gives for these parameters, with whoever else asks it now."""
+    text, parameters = text_and_parameters(query)
+    assert given.keys() == set(parameters), f"{query} takes {parameters}"
+    return await together(pool, text).ask(*[given[name] for name in parameters])
 
 
 async def value(conn: Connection, query: str, /, **given: Any) -> Any:
