@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import Locator, expect
 from running import Client, Hub
-from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visit, book, person
+from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visit, Visitors, book, person
 
 
 async def _open(visit: Visit, key: str) -> Locator:
@@ -76,6 +76,22 @@ async def test_users_are_found_made_changed_and_deleted(hub: Hub, visit: Visit, 
         "This user has acted", timeout=PATIENCE
     )
     await expect(visit.flight(acted)).to_be_visible()
+
+
+async def test_who_is_renamed_is_called_so_at_once(hub: Hub, visitors: Visitors, sql: Any) -> None:
+    """By the form an admin renames themself in, and by a flight of one's own that somebody else renamed."""
+    await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '2 hours'")
+    student = await visitors()
+    await student.sign_in(hub.url, STUDENT, "#/mine")
+    await expect(student.page.locator("#me-name")).to_have_text("Jonah Bright")
+    admin = await visitors()
+    await admin.sign_in(hub.url, ADMIN, "#/admin/users")
+    for email, name, shown in ((ADMIN, "Gracie", admin), (STUDENT, "Jonas", student)):
+        dialog = await _open(admin, await person(sql, email))
+        await dialog.get_by_label("First name").fill(name)
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(dialog).to_be_hidden(timeout=PATIENCE)
+        await expect(shown.page.locator("#me-name")).to_contain_text(name, timeout=PATIENCE)
 
 
 async def test_a_key_is_shown_once_used_and_revoked(

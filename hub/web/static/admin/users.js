@@ -111,6 +111,7 @@ class Users {
         this.roster.rows = this.roster.rows.map((one) => (one.id === saved.id ? saved : one));
         this.draw();
         this.read.again();
+        if (saved.id === ctx.me.id) ctx.renamed();
       },
     });
   }

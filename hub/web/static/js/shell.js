@@ -24,6 +24,7 @@
  * - title      (text): the document's title
  * - style      (path) → a style sheet of static/, once: await ctx.style("admin/admin.css")
  * - lost       (error, again): a file of the page could not be had; says why, calls `again()` once it may be there
+ * - renamed    (): the reader's own name was changed; the hub is asked what it is
  * - signal     AbortSignal of this mount
  *
  * Mark every control that writes (button, form) with `data-edit`: offline it is `aria-disabled` and says why.
@@ -103,6 +104,7 @@ export class Shell {
       go: (path, how) => this.go(path, how),
       title: (text) => this._title(text),
       style,
+      renamed: () => this._ask(),
     };
     this.notices = new Notices(this.ctx, signal);
     this.notices.onchange = () => this._menu();
@@ -213,6 +215,7 @@ export class Shell {
     };
     signal.addEventListener("abort", end, { once: true });
     watch.on("status", () => this.link.render());
+    watch.on("change", ({ reset, transactions }) => reset || this._renamed(transactions));
     return watch;
   }
 
@@ -287,6 +290,17 @@ export class Shell {
       this._welcome({ ...body, name: [body.first_name, body.last_name].filter(Boolean).join(" ") });
     } catch {
       // The next connection tells.
+    }
+  }
+
+  /** A flight of one's own says what one is called today. */
+  _renamed(transactions) {
+    const { id, role } = this.me;
+    for (const { row } of transactions.flatMap(({ items }) => items)) {
+      for (const who of ["student", "instructor"]) {
+        const name = row?.[`${who}_id`] === id && row[`${who}_name`];
+        if (name && name !== this.me.name) this._welcome({ id, role, name });
+      }
     }
   }
 
