@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 from aiohttp import web
 
-from hub import live, rest
+from hub import garbage, live, rest
 from hub import web as pages
 from hub.db.pool import connect, open_pool
 from hub.errors import Unavailable
@@ -225,6 +225,12 @@ async def serve(
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SIGHT):
                 await house.feed.begun()
-        if on_ready is not None:
-            on_ready(house.url)
-        await house.until(stop)
+        # Here and not among the house's tasks: a process has one collector, however many houses.
+        collecting = asyncio.create_task(garbage.run(), name="garbage")
+        collecting.add_done_callback(house.noted)
+        try:
+            if on_ready is not None:
+                on_ready(house.url)
+            await house.until(stop)
+        finally:
+            await _stop(collecting)
