@@ -319,6 +319,42 @@ def test_one_write_a_socket_a_batch_and_one_encoding_a_view() -> None:
     assert delivery.handed == 100
 
 
+class Reader(Sink):
+    """One that may be told to read anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.anew: list[tuple[Any, str]] = []
+
+    def restart(self, views: Any, reason: str) -> None:
+        self.anew.append((views, reason))
+
+
+@pytest.mark.parametrize(("many", "judged"), [(1000, 1000), (1001, 1001), (4900, 1001)])
+def test_what_is_read_anew_anyway_is_judged_no_further(
+    many: int, judged: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction of thousands of rows, before an admin and one whom its last row concerns."""
+    views = Views()
+    delivery = Delivery(views, Directory())
+    admin, student = Reader(), Sink()
+    wide = views.join(BOOKINGS, Everyone(), BookingFilter())
+    wide.live.add(admin)
+    views.join(BOOKINGS, Person("last"), BookingFilter()).live.add(student)
+    counted = []
+    real = View.matches
+    monkeypatch.setattr(View, "matches", lambda self, row: counted.append(self) or real(self, row))
+    events = tuple(
+        Event(700, "2026-01-01T00:00:00Z", "bookings", "I", f"b{n}", _booking(f"b{n}", student_id=who), None)
+        for n, who in enumerate(["s"] * (many - 1) + ["last"])
+    )  # fmt: skip
+    delivery.deliver(Batch(Snapshot(700, 700), Cursor("e", Snapshot(701, 701)), events))
+    assert counted.count(wide) == judged
+    assert admin.anew == ([] if many == 1000 else [((wide,), "size")])
+    assert [frame.count(b'"op"') for frame in admin.frames] == ([1000] if many == 1000 else [])
+    assert [frame.count(b'"op"') for frame in student.frames] == [1]
+
+
 def test_views_are_shared_and_forgotten() -> None:
     views = Views()
     first = views.join(BOOKINGS, Everyone(), BookingFilter(status=("AT_RISK", "CONFIRMED")))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hub.fanout.judgement import Shown, framed, judge
+from hub.fanout.judgement import MOST_ITEMS, Shown, framed, judge
 from hub.fanout.views import Sink, View, Views
 from hub.identity.directory import Directory
 from hub.rules.event import Batch, Event
@@ -88,7 +88,12 @@ class Delivery:
                     self._truncated(topic.name)
                     continue
                 for view in self._views.of(topic, event):
-                    if view.live and (item := judge(view, event, shown)) is not None:
+                    # One with too much for a frame is read anew, whatever else there is in it.
+                    if (
+                        view.live
+                        and len(touched.get(view, ())) <= MOST_ITEMS
+                        and (item := judge(view, event, shown)) is not None
+                    ):
                         touched.setdefault(view, []).append(item)
         return touched
 

@@ -123,5 +123,6 @@ class Views:
         for row in (event.row, event.before):
             if row is not None:
                 for hook in topic.hooks(row):
-                    found.update(self._by_hook.get(hook, ()))
+                    if hung := self._by_hook.get(hook):
+                        found.update(hung)
         return found
