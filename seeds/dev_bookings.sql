@@ -233,7 +233,8 @@ BEGIN
       LEFT JOIN bookings old ON old.id = b.original_booking_id
       LEFT JOIN LATERAL (SELECT min(deadline) AS deadline FROM preference_rankings WHERE booking_id = b.id) AS p ON true
      CROSS JOIN LATERAL (
-        SELECT b.departure_airport || '–' || b.arrival_airport AS route,
+        SELECT b.departure_airport || CASE b.arrival_airport WHEN b.departure_airport THEN ' local'
+                                         ELSE '–' || b.arrival_airport END AS route,
                to_char(b.scheduled_datetime AT TIME ZONE 'UTC', 'Dy DD Mon HH24:MI"Z"') AS departs,
                to_char(old.scheduled_datetime AT TIME ZONE 'UTC', 'Dy DD Mon HH24:MI"Z"') AS departed,
                to_char(p.deadline AT TIME ZONE 'UTC', 'Dy DD Mon HH24:MI"Z"') AS due) AS say
@@ -245,7 +246,7 @@ BEGIN
         (3, 'DEADLINE_REMINDER', 'Two hours left to choose: ' || say.route,
             'Rank the new times for ' || say.departs || ' by ' || say.due || '.'),
         (4, 'CONFIRMATION',      'Rescheduled: ' || say.route,
-            'Your flight of ' || coalesce(say.departed, 'before') || ' now departs ' || say.departs || '.'),
+            'Now ' || say.departs || ', in place of ' || coalesce(say.departed, 'the time before') || '.'),
         (5, 'ESCALATION',        'To be settled by hand: ' || say.route,
             'The deadline for ' || say.departs || ' has passed without a choice from both. The school will settle it.')
         ) AS m (kind, type, title, message)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 from running import Hub
 from visiting import (
     ADMIN,
@@ -245,3 +246,86 @@ async def test_a_list_that_was_given_no_day_goes_along_at_midnight(hub: Hub, vis
     await expect(first).to_have_value(midnight.date().isoformat(), timeout=PATIENCE)
     last = visit.page.get_by_label("To day")
     await expect(last).to_have_value((midnight + timedelta(days=7)).date().isoformat())
+
+
+async def test_a_day_is_typed_key_by_key_and_counts_when_it_is_whole(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    """The browser tells of a typed date at every key; none of them is taken out of one's hands."""
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    page = visit.page
+    await expect(page.locator(".ledger .row").first).to_be_visible(timeout=PATIENCE)
+    visit.asked.clear()
+    await page.get_by_label("From").focus()
+    await page.keyboard.type("02032027", delay=30)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("From")).to_have_value("2027-02-03")
+    await page.wait_for_url("**from%3D2027-02-03**")
+    await expect(page.locator(".empty")).to_be_visible(timeout=PATIENCE)
+    asked = [url for _, url in visit.asked if "/api/v1/bookings?" in url]
+    assert len(asked) == 1, asked
+    # And the day's own page, by leaving the field.
+    await visit.go("day")
+    day = page.get_by_label("Go to a day").and_(page.locator("input"))
+    await day.focus()
+    await page.keyboard.type("02042027", delay=30)
+    await page.locator(".page h1").click()
+    await page.wait_for_url("**#/day/2027-02-04")
+    await expect(page.locator(".page h1")).to_contain_text("February 4")
+    assert not any("/0002-" in url or "from=00" in url for url in visit.addresses)
+
+
+async def test_a_new_flight_waits_for_its_people_and_opens_once_or_not_at_all(
+    hub: Hub, visit: Visit
+) -> None:
+    await visit.sign_in(hub.url, ADMIN, "#/notifications")
+    page = visit.page
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/api/v1/users?*", hold)
+    await visit.go("admin/bookings")
+    new = page.get_by_role("button", name="New flight")
+    for _ in range(2):
+        await new.click()
+    await expect(new).to_have_attribute("aria-busy", "true")
+    assert await page.get_by_role("dialog").count() == 0
+    await asyncio.gather(*(route.continue_() for route in held))
+    await page.unroute("**/api/v1/users?*")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_have_count(1, timeout=PATIENCE)
+    assert await dialog.get_by_label("Student").locator("option").count() > 5
+    await page.keyboard.press("Escape")
+
+    # Whoever has gone on to another page finds no form there, and is told of no failure.
+    held.clear()
+    await page.reload()
+    await visit.says("Live")
+    await page.route("**/api/v1/users?*", hold)
+    await visit.go("day")
+    await visit.go("admin/bookings")
+    await new.click()
+    await visit.go("day")
+    await expect(page.locator(".board")).to_be_visible(timeout=PATIENCE)
+    await asyncio.gather(*(route.abort() for route in held))
+    await page.unroute("**/api/v1/users?*")
+    await page.wait_for_timeout(500)
+    assert await dialog.count() == 0
+    assert await page.locator(".toast").count() == 0
+
+    # Where nobody can be read, there is nobody to choose: said, and no form.
+    visit.refusals.add(500)
+    await page.reload()
+    await visit.says("Live")
+    refusal = {"status": 500, "detail": "Not now."}
+
+    async def fail(route: Route) -> None:
+        await route.fulfill(status=500, content_type="application/problem+json", json=refusal)
+
+    await page.route("**/api/v1/users?*", fail)
+    await visit.go("admin/bookings")
+    await new.click()
+    await expect(page.locator("#toasts")).to_contain_text("Not now.", timeout=PATIENCE)
+    assert await dialog.count() == 0

@@ -184,3 +184,41 @@ async def test_what_was_said_is_asked_for_again_until_it_is_told(
     last = visit.page.locator(f'.offer[data-key="{key}"] .option-line').nth(2)
     await expect(last).to_contain_text("Jonah Bright: 1st choice", timeout=PATIENCE)
     assert len(failed) == 2
+
+
+async def test_a_hundred_open_flights_cost_the_reads_of_those_that_are_looked_at(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _open(sql)
+    await sql.execute(
+        """WITH pairs AS (
+             SELECT s.id AS student, i.id AS instructor, n,
+                    now() + make_interval(days => 30 + n) AS at
+               FROM (SELECT id FROM users WHERE email = $1) s, (SELECT id FROM users WHERE email = $2) i,
+                    generate_series(1, 60) AS n),
+           made AS (
+             INSERT INTO bookings (student_id, instructor_id, aircraft_id, departure_airport,
+                    arrival_airport, departure_latitude, departure_longitude, arrival_latitude,
+                    arrival_longitude, scheduled_datetime, training_level, duration_minutes, status)
+             SELECT student, instructor, 'N1MANY', 'KPAO', 'KSQL', 37.4, -122.1, 37.5, -122.2, at,
+                    'STUDENT_PILOT', 60, 'RESCHEDULING' FROM pairs RETURNING id, student_id, instructor_id)
+           INSERT INTO preference_rankings (booking_id, user_id, deadline, escalated_at,
+                                            unavailable_option_ids)
+           SELECT id, unnest(ARRAY[student_id, instructor_id]), now(), now(), ARRAY[id] FROM made""",
+        STUDENT,
+        INSTRUCTOR,
+    )
+    await visit.sign_in(hub.url, ADMIN, "#/admin/escalations")
+    page = visit.page
+    await expect(page.locator(".offer")).to_have_count(61, timeout=PATIENCE)
+    await expect(page.locator(".offer").first).to_contain_text("none works", timeout=PATIENCE)
+
+    def reads() -> set[str]:
+        return {url for _, url in visit.asked if "/preferences" in url}
+
+    assert 2 <= len(reads()) <= 30
+    last = page.locator(".group").first.locator(".offer").last
+    await expect(last).not_to_contain_text("none works")
+    await last.scroll_into_view_if_needed()
+    await expect(last).to_contain_text("none works", timeout=PATIENCE)
+    assert len(reads()) <= 60

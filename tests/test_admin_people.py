@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 from running import Client, Hub
-from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visit, Visitors, book, person
+from visiting import (
+    ADMIN,
+    INSTRUCTOR,
+    OTHER_STUDENT,
+    PATIENCE,
+    STUDENT,
+    Visit,
+    Visitors,
+    book,
+    person,
+)
 
 
 async def _open(visit: Visit, key: str) -> Locator:
@@ -182,3 +193,52 @@ async def test_the_trail_says_who_changed_what_from_what_to_what(
     await page.get_by_label("Its id").fill("no-id")
     await page.get_by_label("Its id").blur()
     await expect(page.locator(".empty")).to_contain_text("could not be read", timeout=PATIENCE)
+
+
+async def test_names_that_could_not_be_read_are_asked_for_again(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    visit.refusals.add(500)
+    await visit.sign_in(hub.url, ADMIN, "#/notifications")
+    page = visit.page
+
+    async def fail(route: Route) -> None:
+        await route.fulfill(status=500, content_type="application/problem+json", body="{}")
+
+    await page.route("**/api/v1/users?*", fail)
+    await visit.go("admin/audit")
+    await expect(page.locator(".entry").first).to_be_visible(timeout=PATIENCE)
+    options = page.get_by_label("Who").locator("option")
+    await expect(options).to_have_count(1)
+    await page.unroute("**/api/v1/users?*")
+    await page.get_by_role("button", name="Read again").click()
+    await expect(page.get_by_label("Who").locator("optgroup option").first).to_be_attached(
+        timeout=PATIENCE
+    )
+
+
+async def test_explain_answers_the_question_that_was_asked_last(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    """Its choices may take long to read; a link that is followed meanwhile is the question."""
+    one = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '2 hours'")
+    two = await book(sql, OTHER_STUDENT, INSTRUCTOR, at="now() + interval '5 hours'")
+    student, instructor = await person(sql, STUDENT), await person(sql, INSTRUCTOR)
+    await visit.sign_in(hub.url, ADMIN, "#/notifications")
+    page = visit.page
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/api/v1/users?*", hold)
+    await visit.go(f"admin/explain/{one}/{student}")
+    await expect(page.get_by_label("Flight")).to_be_visible(timeout=PATIENCE)
+    await visit.go(f"admin/explain/{two}/{instructor}")
+    while not held:
+        await page.wait_for_timeout(50)
+    await held[0].continue_()
+    await page.unroute("**/api/v1/users?*")
+    await expect(page.locator(".verdict")).to_contain_text("Tomás Herrera", timeout=PATIENCE)
+    await expect(page.get_by_label("Flight")).to_have_value(re.compile("Wei Chen"))
+    assert f"{two}/{instructor}" in page.url

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 from running import Hub
-from visiting import INSTRUCTOR, PATIENCE, STUDENT, Visit, book, person
+from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visit, book, person
 
 _STATUSES = ("CONFIRMED", "AT_RISK", "RESCHEDULING", "COMPLETED", "CANCELLED")
 
@@ -167,3 +167,21 @@ async def test_a_lane_is_one_stop_and_the_arrows_go_from_flight_to_flight(
     await expect(visit.flight(keys[0])).to_have_count(0, timeout=PATIENCE)
     stops = visit.page.locator('[data-lane="N4PAGE"] button:not([tabindex="-1"])')
     await expect(stops).to_have_count(1)
+
+
+async def test_a_flight_that_has_another_time_is_called_moved(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    """In the table it is cancelled; nobody who looks for it would call it so."""
+    key = await book(sql, at="now() + interval '5 minutes'")
+    await visit.sign_in(hub.url, ADMIN, "#/day")
+    await expect(visit.flight(key).locator(".block-word")).to_have_text("Confirmed")
+    await sql.execute(
+        """UPDATE bookings SET status = 'CANCELLED', rescheduled_to_datetime = now() + interval '2 days'
+            WHERE id = $1::text::uuid""",
+        key,
+    )
+    await expect(visit.flight(key).locator(".block-word")).to_have_text("Moved", timeout=PATIENCE)
+    await expect(visit.page.locator(".story")).to_contain_text("Confirmed → Moved")
+    await visit.page.get_by_role("button", name="List").click()
+    await expect(visit.flight(key).locator(".pill")).to_have_text("Moved", timeout=PATIENCE)

@@ -33,11 +33,14 @@ async def test_files_are_typed_validated_and_strict(hub: Hub) -> None:
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
                 policy = answer.headers.get("Content-Security-Policy", "")
                 keep = answer.headers["Cache-Control"]
-                tag = answer.headers["ETag"]
+                tag = answer.headers.get("ETag")
             if name.endswith((".html", ".svg")):
                 assert "default-src 'self'" in policy
                 assert "unsafe" not in policy
             assert ("immutable" in keep) is (name not in pages)
+            assert (tag is None) is ("immutable" in keep)
+            if tag is None:
+                continue
             async with http.get(hub.url + path, headers={**_GZIP, "If-None-Match": tag}) as answer:
                 assert (answer.status, await answer.read()) == (304, b"")
                 assert answer.headers["ETag"] == tag

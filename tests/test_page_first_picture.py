@@ -149,3 +149,19 @@ async def test_names_that_are_not_known_yet_are_added(hub: Hub, visit: Visit, sq
     await one.release()
     await expect(said).to_have_text("Jonah Bright", timeout=PATIENCE)
     await expect(chosen).to_have_value(student)
+
+
+async def test_a_read_that_hangs_is_not_waited_for(hub: Hub, visit: Visit, sql: Any) -> None:
+    """The watch brings the picture itself."""
+    key = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '5 minutes'")
+    await visit.sign_in(hub.url, STUDENT, "#/notifications")
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await visit.page.route("**/api/v1/**", hold)
+    await visit.go("mine")
+    await expect(visit.flight(key)).to_be_visible(timeout=PATIENCE)
+    assert len(held) == 1
+    await held[0].abort()

@@ -112,3 +112,40 @@ async def test_a_mark_that_is_refused_is_taken_back(hub: Hub, visit: Visit, sql:
         "Not marked as read.", timeout=PATIENCE
     )
     await expect(notice).to_have_attribute("data-read", "no")
+
+
+async def test_zulu_in_a_message_is_told_by_the_readers_clock_too(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    """Of a year that is not said, the nearest; in Zulu itself once is enough."""
+    here = await visitors(timezone_id="America/Los_Angeles")
+    zulu = await visitors()
+    key = await _tell(sql, "Rescheduled", "")
+    await sql.execute(
+        """UPDATE notifications SET created_at = '2026-12-30T12:00:00Z',
+                  message = 'Now Fri 01 Jan 06:30Z, in place of Thu 31 Dec 09:00Z.'
+            WHERE id = $1::text::uuid""",
+        key,
+    )
+    for visit, said in (
+        (here, "Now Thu, Dec 31, 22:30 (06:30Z), in place of Thu, Dec 31, 01:00 (09:00Z)."),
+        (zulu, "Now Fri 01 Jan 06:30Z, in place of Thu 31 Dec 09:00Z."),
+    ):
+        await visit.sign_in(hub.url, STUDENT, "#/notifications")
+        await expect(visit.flight(key)).to_contain_text(said, timeout=PATIENCE)
+
+
+async def test_the_schools_clock_is_shown_where_the_readers_is_another(
+    hub: Hub, visitors: Visitors
+) -> None:
+    """Weekly hours and the kiosks go by it (here UTC)."""
+    there = await visitors(timezone_id="America/Los_Angeles")
+    await there.sign_in(hub.url, STUDENT)
+    school, zulu = there.page.locator("#clock-school"), there.page.locator("#clock-zulu")
+    await expect(school).to_be_visible(timeout=PATIENCE)
+    told = (await zulu.inner_text()).removesuffix("Z")
+    await expect(school).to_have_text(re.compile(rf"^School ({told}|\d\d:\d\d) UTC$"))
+    same = await visitors()
+    await same.sign_in(hub.url, STUDENT)
+    await expect(same.page.locator("#clock-zulu")).not_to_be_empty()
+    await expect(same.page.locator("#clock-school")).to_be_hidden()

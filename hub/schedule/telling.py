@@ -44,7 +44,8 @@ def when(time: str) -> str:
 
 
 def _route(flight: Shown) -> str:
-    return f"{flight['departure_airport']}–{flight['arrival_airport']}"
+    departs, arrives = flight["departure_airport"], flight["arrival_airport"]
+    return f"{departs} local" if departs == arrives else f"{departs}–{arrives}"
 
 
 def weather_alert(flight: Shown, detail: str | None) -> Note:
@@ -84,7 +85,7 @@ def confirmation(flight: Shown, successor: Shown) -> Note:
     return Note(
         "CONFIRMATION",
         f"Rescheduled: {_route(flight)}",
-        f"Your flight of {departed} now departs {departs}.",
+        f"Now {departs}, in place of {departed}.",
     )
 
 

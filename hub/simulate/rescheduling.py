@@ -87,7 +87,7 @@ async def time_confirmed(stage: Stage) -> str | None:
                     raise GiveWay
                 await change.one("simulate_succeed", id=new, original=old["booking_id"])
                 title = f"Rescheduled: {route(old)}"
-                message = f"Your flight of {departed} now departs {departs}."
+                message = f"Now {departs}, in place of {departed}."
                 await change.tell(
                     "CONFIRMATION", [Note(person, new, title, message) for person in people]
                 )

@@ -194,4 +194,5 @@ def zulu(at: datetime) -> str:
 
 def route(flight: Record) -> str:
     """From where to where."""
-    return f"{flight['departure_airport']}–{flight['arrival_airport']}"
+    departs, arrives = flight["departure_airport"], flight["arrival_airport"]
+    return f"{departs} local" if departs == arrives else f"{departs}–{arrives}"

@@ -175,10 +175,13 @@ class Shelf:
 
 
 def respond(request: web.Request, asset: Asset, keep: str = _ASK_AGAIN) -> web.Response:
-    """The asset, or 304 when the browser holds these very bytes."""
+    """The asset, or 304 when the browser holds these very bytes. What is kept for ever (RFC 8246) is
+    never asked for again: a validator would be weight on each of fifty files."""
     packed = "gzip" in request.headers.get("Accept-Encoding", "").lower()
     tag = asset.packed_tag if packed else asset.plain_tag
-    headers = {**_HEADERS, "Cache-Control": keep, "ETag": f'"{tag}"'}
+    headers = {**_HEADERS, "Cache-Control": keep}
+    if keep == _ASK_AGAIN:
+        headers["ETag"] = f'"{tag}"'
     if asset.content_type.startswith(_SHOWN):
         headers |= _DOCUMENT | {"Content-Security-Policy": asset.policy}
     held = request.if_none_match or ()

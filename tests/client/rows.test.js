@@ -283,6 +283,7 @@ async function isDone(promise) {
 test("seen: every watch must have passed it", async () => {
   await live();
   await live([], "notifications");
+  await hub.seen(null); // a write that changed nothing
   await hub.seen(99); // both pictures are younger
   const seen = hub.seen("120");
   on.socket.tell(change("v1", 110, [upsert("b")]));

@@ -56,6 +56,17 @@ for (const row of board.rows.values()) {
 // @ts-expect-error: and says nobody's id
 hub.watch("board", { student_id: "…" });
 
+const open = hub.watch("reschedule", { escalated: true });
+for (const row of open.rows.values()) console.log(row.options.map((one) => one.ai_confidence_score));
+// @ts-expect-error: a search is found by its booking's id, by that name
+hub.watch("reschedule", { bookng_id: "…" });
+const kiosks = hub.watch("devices", { revoked: false });
+for (const row of kiosks.rows.values()) {
+  console.log(row.paired_at);
+  // @ts-expect-error: who paired it is for REST to say
+  console.log(row.created_by);
+}
+
 const known = [{} as Booking];
 const resumed = hub.watch("bookings", {}, { cursor: "E.1:1:", rows: known });
 resumed.on("status", (status) => status === "stale");
@@ -64,6 +75,7 @@ export async function story(): Promise<void> {
   await flights.ready;
   for await (const change of flights) console.log(change.transactions.length);
   await hub.seen("733", { timeout: 5000 });
+  await hub.seen((await fetch("/api/v1/bookings")).headers.get("Hub-Transaction"));
   const passed: boolean = visible(733n, flights.cursor);
   console.log(VERSION, passed, tail, undo);
   hub.signOut();

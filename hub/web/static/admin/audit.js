@@ -3,7 +3,7 @@
  *
  * What is asked for is in the address, so that a flight's or a user's own trail is a link.
  */
-import { clear, h, icon, keyed, setText } from "../js/dom.js";
+import { clear, h, icon, keyed, onchosen, setText } from "../js/dom.js";
 import { dayKey, dayOf, midnight } from "../js/flights.js";
 import { field, select } from "../js/form.js";
 import { ROLES, calendarDate, clockSeconds, date, relativeDay, surname, tail, weekday } from "../js/words.js";
@@ -39,7 +39,7 @@ class Audit {
       to: field("to", W.toDay, h("input", { type: "date" })),
       entity_id: field("entity_id", W.entityId, h("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: "36" })),
     };
-    for (const one of Object.values(this.fields)) one.input.addEventListener("change", () => this.narrow());
+    for (const one of Object.values(this.fields)) onchosen(one.input, () => this.narrow());
     this.summary = h("summary");
     this.clear = h("a", { href: "#/admin/audit" }, W.clear);
     this.place = h("div");
@@ -51,30 +51,38 @@ class Audit {
       this.place, this.list, this.more);
     ctx.title(MENU.audit);
     for (const kind of ["keys", "devices", "flights"]) this[kind] = new Map();
+    this.named = new Set(); // of these, and "users": asked for or read
+    ctx.link.on((link) => link.live && this.read?.loaded && this._names(), ctx.signal);
     this.update(ctx.params);
   }
 
-  /** What entries name by an id is called by its name as soon as that is known; no entry waits for it. */
+  /**
+   * What entries name by an id is called by its name as soon as that is known; no entry waits for it. What could
+   * not be read is asked for again with the entries, and when the hub is back.
+   */
   _names() {
-    if (this.named) return;
-    this.named = true;
     const { api, clock, signal } = this.ctx;
     const near = (days) => new Date(midnight(clock.now(), days)).toISOString();
-    const learn = (kind, path, query, drawn) =>
-      everything(api, path, query, signal).then((rows) => {
-        this[kind] = new Map(rows.map((row) => [row.id, row]));
-        drawn();
-      }, () => {});
-    this.roster.need();
-    learn("flights", "/bookings", { from: near(-NEAR), to: near(NEAR) }, () => this.draw());
-    learn("keys", "/keys", {}, () => this._who());
-    learn("devices", "/devices", {}, () => this._who());
+    const once = (kind, read) => {
+      if (this.named.has(kind)) return;
+      this.named.add(kind);
+      read().catch(() => this.named.delete(kind));
+    };
+    const learn = async (kind, path, query = {}) => {
+      const rows = await everything(api, path, query, signal);
+      this[kind] = new Map(rows.map((row) => [row.id, row]));
+      this._who();
+    };
+    once("users", () => this.roster.need());
+    once("flights", () => learn("flights", "/bookings", { from: near(-NEAR), to: near(NEAR) }));
+    once("keys", () => learn("keys", "/keys"));
+    once("devices", () => learn("devices", "/devices"));
   }
 
   update([asked = ""]) {
     const given = new URLSearchParams(asked);
     this.asked = Object.fromEntries(NARROW.filter((name) => given.get(name)).map((name) => [name, given.get(name)]));
-    for (const [name, one] of Object.entries(this.fields)) one.input.value = this.asked[name] ?? "";
+    for (const [name, one] of Object.entries(this.fields)) if (one.input.value !== (this.asked[name] ?? "")) one.input.value = this.asked[name] ?? "";
     this.clear.hidden = given.size === 0;
     setText(this.summary, W.filters(given.size));
     this._who();
@@ -120,6 +128,7 @@ class Audit {
     if (dayOf(from ?? "") !== null) query.from = at(from, 0);
     if (dayOf(to ?? "") !== null) query.to = at(to, 1);
     const answer = await this.ctx.api.get("/audit", { ...query, limit: 50 }, { signal });
+    this._names();
     if (asked !== this.asked) return this._first(signal);
     this.older = [];
     this.page = answer.next;
@@ -143,7 +152,6 @@ class Audit {
     const now = ctx.clock.now();
     const entries = read.loaded ? [...read.value, ...this.older] : [];
     standIn(this.place, { error: read.error, loaded: read.loaded, count: entries.length, none: ["trail", W.noEntries, W.noEntriesMore], again: () => this.again() });
-    if (read.loaded) this._names();
     setText(this.head.sum, read.loaded ? W.entries(entries.length, !this.page) : "");
     this.more.hidden = !this.page;
     const days = new Map();

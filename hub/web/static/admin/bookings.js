@@ -3,11 +3,11 @@
  *
  * What the list shows is in the address, so that it can be kept and gone back to.
  */
-import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "../js/dom.js";
+import { flash, h, icon, keyed, onchosen, setAttribute, setIcon, setText } from "../js/dom.js";
 import { dayKey, dayOf, flightsOf, inTheAir, midnight, renderTally } from "../js/flights.js";
 import { field, select } from "../js/form.js";
 import { Picture } from "../js/picture.js";
-import { ROLES, STATUS, clock, date, duration, people, relativeDay, route, tail, weekday } from "../js/words.js";
+import { ROLES, STATUS, clock, date, duration, people, relativeDay, route, statusOf, tail, weekday } from "../js/words.js";
 import { create, edit } from "./editing.js";
 import { Known, MOVES, flightItems } from "./flight.js";
 import { act, button, drawing, head, standIn } from "./parts.js";
@@ -53,7 +53,7 @@ class Bookings {
     this.to = field("to", W.toDay, h("input", { type: "date" }));
     this.person = field("person", W.person, select([["", W.everyone]]));
     this.aircraft = field("aircraft", W.aircraft, h("input", { type: "text", autocomplete: "off", placeholder: W.any, maxlength: "50" }));
-    for (const one of [this.from, this.to, this.person, this.aircraft]) one.input.addEventListener("change", () => this.narrow());
+    for (const one of [this.from, this.to, this.person, this.aircraft]) onchosen(one.input, () => this.narrow());
     this.statuses = Object.entries(STATUS).map(([name, { word, icon: sign }]) => {
       const chip = h("button", { type: "button", class: "pill toggle", "data-status": name, "aria-pressed": "false" }, icon(sign), word);
       chip.addEventListener("click", () => {
@@ -90,12 +90,12 @@ class Bookings {
     const who = WHO.find((one) => given.has(one)) ?? null;
     const aircraft = given.get("aircraft");
     this.asked = { from, last: Math.max(from, last), status, who, person: who && given.get(who), aircraft };
-    this.from.input.value = dayKey(from);
-    this.to.input.value = dayKey(this.asked.last);
+    // Written only where it differs: what is half typed would be lost.
+    for (const [one, at] of [[this.from, from], [this.to, this.asked.last]]) if (one.input.value !== dayKey(at)) one.input.value = dayKey(at);
     this.aircraft.input.value = aircraft ?? "";
     for (const chip of this.statuses) setAttribute(chip, "aria-pressed", String(status.includes(chip.dataset.status)));
     this.clear.hidden = given.size === 0;
-    setText(this.summary, W.filters(given.size));
+    setText(this.summary, W.filters([!this.follows || given.has("to"), status.length, who, aircraft].filter(Boolean).length));
     this._people();
     this.watch();
   }
@@ -168,7 +168,7 @@ class Bookings {
   render() {
     const { picture, ctx } = this;
     if (!picture) return;
-    if (picture.whole || picture.error) this.roster.need();
+    if (picture.whole || picture.error) this.roster.want();
     const now = ctx.clock.now();
     const flights = flightsOf(picture.shown);
     standIn(this.place, { error: picture.error, loaded: picture.whole || flights.length > 0, count: flights.length, none: ["plane", W.noFlights, W.noFlightsMore] });
@@ -217,8 +217,8 @@ class Bookings {
     setText(parts.tail, tail(row));
     setText(parts.who, people(row, "ADMIN"));
     setText(parts.long, duration(row.duration_minutes));
-    setIcon(parts.sign, STATUS[row.status].icon);
-    setText(parts.word, STATUS[row.status].word);
+    setIcon(parts.sign, statusOf(row).icon);
+    setText(parts.word, statusOf(row).word);
     if (this.changes.has(key)) flash(parts.button, this.changes.get(key));
   }
 
@@ -239,7 +239,7 @@ class Bookings {
 
   async make() {
     const { ctx } = this;
-    await act(ctx, this.head.element.querySelector("button"), () => this._ready());
+    if (!(await act(ctx, this.head.element.querySelector("button"), () => this._ready()))) return;
     create(ctx, {
       title: W.newFlight,
       items: this._items({}, true),
@@ -276,7 +276,7 @@ class Bookings {
 
   /** Above the form: what the flight is now, where it may go, and where more is told of it. */
   _above(row, control, hope) {
-    const pill = h("p", { class: "pill", "data-status": row.status }, icon(STATUS[row.status].icon), STATUS[row.status].word);
+    const pill = h("p", { class: "pill", "data-status": row.status }, icon(statusOf(row).icon), statusOf(row).word);
     const moves = MOVES[row.status].map((to) => {
       const one = button(W.move[to], STATUS[to].icon, () => this.move(control, to, hope), { kind: "button is-small" });
       if (to === "CANCELLED") one.classList.add("is-remove");

@@ -45,6 +45,12 @@ class Escalations {
     addEventListener("focus", looked, { signal: ctx.signal });
     ctx.clock.second(() => this.tick(), ctx.signal);
     ctx.clock.minute(() => this.draw(), ctx.signal);
+    // What was said is read for the cards that are looked at: two reads each, of a hundred, would be too many.
+    this.eye = new IntersectionObserver((seen) => {
+      for (const { target, isIntersecting } of seen) target.near = isIntersecting;
+      this.draw();
+    }, { rootMargin: "50% 0px" });
+    ctx.signal.addEventListener("abort", () => this.eye.disconnect(), { once: true });
     this.draw();
   }
 
@@ -106,6 +112,7 @@ class Escalations {
       h("ul", { class: "answered" }, parts.student, parts.instructor),
       parts.options, parts.fault,
       h("div", { class: "offer-foot" }, parts.toggle, parts.keep, parts.cancel));
+    this.eye.observe(item);
     return Object.assign(item, { parts });
   }
 
@@ -114,7 +121,7 @@ class Escalations {
     item.row = row;
     const flight = this.flights.rows.get(row.id);
     const names = ["student", "instructor"].map((who) => (flight?.[`${who}_id`] === row[`${who}_id`] ? flight[`${who}_name`] : "…"));
-    const said = this._answers(row);
+    const said = this._answers(row, item.near);
     setText(parts.name, names.join(" · "));
     const facts = [W.instead(when(Date.parse(row.scheduled_datetime), now))];
     if (flight) facts.push(tail(flight), route(flight));
@@ -183,9 +190,9 @@ class Escalations {
 
   // ── what the topic does not have ────────────────────────────────────────────────────────────
 
-  /** What the two said, asked for again whenever it may be another; once there is a picture to add it to. */
-  _answers(row) {
-    if (this.flights.whole && this.answers.get(row.id)?.stamp !== stamp(row)) this._ask(row).catch(() => {});
+  /** What the two said, asked for again whenever it may be another; `near`: its card is looked at. */
+  _answers(row, near) {
+    if (near && this.flights.whole && this.answers.get(row.id)?.stamp !== stamp(row)) this._ask(row).catch(() => {});
     return this.answers.get(row.id);
   }
 

@@ -28,15 +28,24 @@ class Explain {
     this.form.fields.push(this.booking, this.who);
     // It reads, so it works whatever the connection does.
     this.form.button.removeAttribute("data-edit");
-    for (const one of [this.booking, this.who]) one.input.addEventListener("input", () => one.fault(""));
+    for (const one of [this.booking, this.who]) {
+      one.input.addEventListener("input", () => {
+        one.fault("");
+        this.asked = null;
+      });
+    }
     this.booking.input.addEventListener("input", () => this._name());
     root.append(h("div", { class: "narrow explain" }, h("div", { class: "day-bar" }, h("div", { class: "day-words" }, h("h1", {}, W.explainTitle), h("p", { class: "quiet" }, W.explainText))), this.form.element, this.result));
     ctx.title(MENU.explain);
     this.roster = new Roster(ctx);
-    this._choices().then(() => this.update(ctx.params));
+    this.asked = ctx.params;
+    this._choices().then(() => !ctx.signal.aborted && this.asked && this.update(this.asked));
   }
 
-  update([booking = "", who = ""]) {
+  update(params) {
+    const [booking = "", who = ""] = params;
+    // Until the choices are read this is the question; what is typed meanwhile is another.
+    this.asked = params;
     this.booking.input.value = booking;
     this.who.input.value = who;
     this._name();
@@ -52,7 +61,7 @@ class Explain {
     const [flights, devices] = await Promise.all([
       everything(api, "/bookings", range, signal).catch(() => []),
       everything(api, "/devices", { revoked: "false" }, signal).catch(() => []),
-      this.roster.need(),
+      this.roster.need().catch(() => {}),
     ]);
     for (const row of flights) this._learn(row);
     this.list.replaceChildren(...flights.map((row) => h("option", { value: this._says(row) })));

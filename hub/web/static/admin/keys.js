@@ -37,7 +37,7 @@ class Keys {
     const good = all.filter((row) => row.revoked_at === null);
     const former = all.filter((row) => row.revoked_at !== null);
     standIn(this.place, { error: read.error, loaded: read.loaded, count: good.length, none: ["key", W.noKeys, W.noKeysMore], again: () => read.again() });
-    if (read.loaded) this.roster.need();
+    if (read.loaded) this.roster.want();
     setText(this.head.sum, read.loaded ? W.keys(good.length) : "");
     keyed(this.list, good, (row) => row.id, () => this._card(true), (card, row) => this._update(card, row));
     this.past.hidden = former.length === 0;

@@ -103,14 +103,16 @@ export function open(ctx, title, element, { wide = false, onclose = () => {} } =
   return () => box.open && close();
 }
 
-/** Do `work` with `control` busy; what is refused is told in a message. Resolves with whether it was done. */
+/** Do `work` with `control` busy; what is refused is told in a message. Resolves with whether it was done and is still wanted here. */
 export async function act(ctx, control, work) {
   if (control.getAttribute("aria-busy")) return false;
   setAttribute(control, "aria-busy", "true");
   try {
     await work();
-    return true;
+    return !ctx.signal.aborted;
   } catch (error) {
+    // Who has left took a read along; what was written is told wherever they are.
+    if (error.name === "AbortError") return false;
     ctx.toast(W.notDone, { kind: "bad", text: error.status === 412 ? W.changedElsewhere : error.message });
     return false;
   } finally {

@@ -21,10 +21,18 @@ export class Roster {
     this.loaded = this.rows.length > 0;
   }
 
-  /** Reads them, once for this panel; resolves when that is over, and asks anew where it had failed. */
+  /** Reads them, once for this panel; rejects where they cannot be had, and asks anew the next time. */
   need() {
-    this._needed ??= this.read().then(this._ondraw, () => (this._needed = null));
+    this._needed ??= this.read().then(this._ondraw, (error) => {
+      this._needed = null;
+      throw error;
+    });
     return this._needed;
+  }
+
+  /** The same, for what can do without. */
+  want() {
+    this.need().catch(() => {});
   }
 
   /** Read them all; rejects where the hub cannot be asked. */

@@ -61,11 +61,11 @@ export interface Notification {
 /** A time that is offered for a flight. `ai_confidence_score` is 0 to 1. */
 export interface RescheduleOption {
   readonly id: string;
-  readonly booking_id?: string;
+  readonly booking_id: string;
   readonly suggested_datetime: string;
   readonly weather_forecast: Readonly<Record<string, unknown>> | null;
-  readonly ai_confidence_score?: number | null;
-  readonly [member: string]: unknown;
+  readonly ai_confidence_score: number | null;
+  readonly created_at: string;
 }
 
 /** An open rescheduling; `id` is the booking's. Nobody's ranks are in it. */
@@ -105,8 +105,8 @@ export interface Device {
   readonly name: string;
   readonly airport: string | null;
   readonly created_at: string;
-  readonly created_by: string | null;
-  readonly last_seen_at?: string | null;
+  /** When it fetched its credential; null until then. */
+  readonly paired_at: string | null;
   readonly identify_at: string | null;
   readonly reload_at: string | null;
   readonly revoked_at: string | null;
@@ -123,7 +123,9 @@ export interface Rows {
 // ── filters, by topic ─────────────────────────────────────────────────────────────────────────
 
 /** A moment (RFC 3339 with an offset), or a day of the school's own calendar, which moves at midnight. */
-export type When = string | "today" | "tomorrow" | "yesterday" | `today+${number}` | `today-${number}`;
+export type When =
+  | "today" | "tomorrow" | "yesterday" | `today+${number}` | `today-${number}`
+  | (string & {}); // any moment; the others are still offered
 
 /** `from` is inclusive, `to` exclusive; `airport` is either end. */
 export interface BookingFilter {
@@ -140,6 +142,15 @@ export interface NotificationFilter {
   read?: boolean;
 }
 
+export interface RescheduleFilter {
+  booking_id?: string;
+  escalated?: boolean;
+}
+
+export interface DeviceFilter {
+  revoked?: boolean;
+}
+
 export interface BoardFilter {
   from?: When;
   to?: When;
@@ -150,9 +161,9 @@ export interface BoardFilter {
 export interface Filters {
   bookings: BookingFilter;
   notifications: NotificationFilter;
-  reschedule: Readonly<Record<string, unknown>>;
+  reschedule: RescheduleFilter;
   board: BoardFilter;
-  devices: Readonly<Record<string, unknown>>;
+  devices: DeviceFilter;
 }
 
 export type Topic = keyof Rows;
@@ -325,9 +336,9 @@ export class HubClient {
   watch<T extends Topic>(topic: T, filter?: Filters[T], start?: Start<Rows[T]>): Watch<Rows[T]>;
   /**
    * Read your writes: resolves once every watch has passed a transaction (the `Hub-Transaction` of
-   * a write's answer); rejects with a `TimeoutError` after `timeout` ms (default 30,000).
+   * a write's answer; at once for null, which says that nothing was changed); rejects with a `TimeoutError` after `timeout` ms (default 30,000).
    */
-  seen(transaction: string | number | bigint, options?: { timeout?: number }): Promise<void>;
+  seen(transaction: string | number | bigint | null, options?: { timeout?: number }): Promise<void>;
 }
 
 /** Thrown by `getToken` when only the person can help: the client stops with code 4001. */

@@ -110,6 +110,8 @@ export class HubClient {
   }
 
   seen(transaction, { timeout = SEEN_TIMEOUT } = {}) {
+    // A write that changed nothing has no transaction.
+    if (transaction === null) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const waiter = { xid: BigInt(transaction), resolve };
       waiter.timer = setTimeout(() => {

@@ -3,7 +3,7 @@
  */
 import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
 import { inTheAir } from "./flights.js";
-import { STATUS, clock, duration, people, tail } from "./words.js";
+import { clock, duration, isLocal, people, statusOf, tail } from "./words.js";
 import { DAY } from "./words/day.js";
 
 const PARTS = [
@@ -86,6 +86,7 @@ export class Agenda {
       sign: icon("confirmed"),
       word: h("span"),
       from: h("span"),
+      arrow: h("span", { class: "arrow" }, "→"),
       to: h("span"),
       tail: h("span", { class: "row-tail" }),
       who: h("span", { class: "row-who" }),
@@ -94,7 +95,7 @@ export class Agenda {
     parts.pill = h("span", { class: "pill" }, parts.sign, parts.word);
     const button = h("button", { type: "button", class: "row" },
       h("span", { class: "row-time" }, parts.start, parts.end),
-      h("span", { class: "row-route" }, parts.from, h("span", { class: "arrow" }, "→"), parts.to),
+      h("span", { class: "row-route" }, parts.from, parts.arrow, parts.to),
       parts.tail,
       parts.who,
       parts.long,
@@ -117,10 +118,11 @@ export class Agenda {
     setAttribute(parts.pill, "data-status", row.status);
     setText(parts.start, clock(flight.start));
     setText(parts.end, clock(flight.end));
-    setIcon(parts.sign, STATUS[row.status].icon);
-    setText(parts.word, STATUS[row.status].word);
+    setIcon(parts.sign, statusOf(row).icon);
+    setText(parts.word, statusOf(row).word);
     setText(parts.from, row.departure_airport);
-    setText(parts.to, row.arrival_airport);
+    parts.arrow.hidden = isLocal(row);
+    setText(parts.to, isLocal(row) ? ` ${DAY.local}` : row.arrival_airport);
     setText(parts.tail, tail(row));
     setText(parts.who, people(row, role));
     setText(parts.long, duration(row.duration_minutes));

@@ -98,6 +98,7 @@ export class Api {
       try {
         return await fetch(address, { method, headers: said, body: text, signal: signal ? AbortSignal.any([signal, give]) : give });
       } catch {
+        if (signal?.aborted) throw signal.reason;
         throw new Unreachable();
       }
     };

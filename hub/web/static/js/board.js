@@ -6,7 +6,7 @@
  */
 import { flash, h, icon, keyed, setAttribute, setIcon, setText } from "./dom.js";
 import { inTheAir } from "./flights.js";
-import { SAY, STATUS, clock, isLocal, logged, peopleShort, surname, tail } from "./words.js";
+import { SAY, clock, isLocal, logged, peopleShort, statusOf, surname, tail } from "./words.js";
 import { DAY } from "./words/day.js";
 
 const HOUR = 3_600_000;
@@ -97,7 +97,7 @@ export class Board {
       lanes,
       (lane) => `${by} ${lane.key}`,
       (lane) => this._lane(lane),
-      (element, lane) => this._updateLane(element, lane, { part, now, role, changes, shown, says: BY[by].says, away: away(lane.key) }),
+      (element, lane) => this._updateLane(element, lane, { part, now, from, to, role, changes, shown, says: BY[by].says, away: away(lane.key) }),
     );
     const within = now >= shown.left && now < shown.right && now >= from && now < to;
     this._now.hidden = !within;
@@ -154,7 +154,7 @@ export class Board {
       item.style.setProperty("--at", left);
       item.style.setProperty("--long", (Number(part(Math.min(to, shown.right))) - left).toFixed(5));
     });
-    setText(name.children[3], away.length ? SAY.away(away.map(([from, to]) => `${clock(from)}–${clock(to)}`).join(", ")) : "");
+    setText(name.children[3], away.length ? SAY.away(away.map(([from, to]) => (from <= how.from && to >= how.to ? SAY.allDay : `${clock(from)}–${clock(to)}`)).join(", ")) : "");
     name.children[4].hidden = how.away.known;
     setText(name.children[1], lane.count ? DAY.flights(lane.count) : DAY.noFlights);
     setText(name.children[2], lane.count ? logged(lane.minutes) : "");
@@ -196,10 +196,10 @@ export class Board {
     setAttribute(item, "data-pending", row.pending ? "yes" : null);
     setAttribute(button, "data-status", row.status);
     setAttribute(button, "data-when", flight.end <= now ? "past" : inTheAir(flight, now) ? "out" : "ahead");
-    setIcon(sign, STATUS[row.status].icon);
+    setIcon(sign, statusOf(row).icon);
     setText(time, clock(flight.start));
-    setText(word, STATUS[row.status].word);
-    setText(short, STATUS[row.status].short);
+    setText(word, statusOf(row).word);
+    setText(short, statusOf(row).short);
     setText(who, says(row, role));
     setText(from, `${row.departure_airport} `);
     setText(to, isLocal(row) ? DAY.local : `→ ${row.arrival_airport}`);

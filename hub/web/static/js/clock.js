@@ -45,3 +45,13 @@ export class Clock {
     for (const fn of this._minutes) fn(now);
   }
 }
+
+/** The school's zone, as the hub wrote it into the page; undefined where this browser knows no such zone. */
+export function schoolZone() {
+  const { content: zone } = document.querySelector('meta[name="hub:zone"]');
+  try {
+    return Intl.DateTimeFormat("en-US", { timeZone: zone }) && zone;
+  } catch {
+    return undefined;
+  }
+}

@@ -108,3 +108,32 @@ export function flash(element, kind) {
   clearTimeout(element.flashing);
   element.flashing = setTimeout(() => element.classList.remove("is-new", "is-changed"), 6000);
 }
+
+const PAUSE = 1500; // ms without a key, after which a typed date is meant
+
+/**
+ * `run()` whenever another value is chosen. A browser tells of a date at each key, and most of those are days
+ * nobody means (the year 0002): typed, one counts when the field is left, at Enter, or after a pause.
+ */
+export function onchosen(input, run) {
+  let typing = false;
+  let open = false; // something was told that has not counted yet
+  let timer;
+  const count = () => {
+    clearTimeout(timer);
+    if (open) run();
+    open = false;
+  };
+  input.addEventListener("keydown", ({ key }) => (key === "Enter" ? count() : (typing = input.type === "date")));
+  input.addEventListener("pointerdown", () => (typing = false));
+  input.addEventListener("blur", () => {
+    typing = false;
+    count();
+  });
+  input.addEventListener("change", () => {
+    open = true;
+    clearTimeout(timer);
+    if (!typing) count();
+    else if (input.value >= "1900") timer = setTimeout(count, PAUSE);
+  });
+}

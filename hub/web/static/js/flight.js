@@ -2,7 +2,7 @@
  * The card of one flight, kept up to date while it is open.
  */
 import { flash, h, icon, setAttribute, setIcon, setText } from "./dom.js";
-import { SAY, STATUS, TRAINING, clock, date, duration, shortDate, tail, weekday, zone, zulu } from "./words.js";
+import { SAY, TRAINING, clock, date, duration, shortDate, statusOf, tail, weekday, zone, zulu } from "./words.js";
 import { DAY, FACT } from "./words/day.js";
 
 const MARGIN = 12;
@@ -66,8 +66,8 @@ export class FlightCard {
     const end = start + row.duration_minutes * 60_000;
     setAttribute(this._pill, "data-status", row.status);
     setAttribute(card, "data-status", row.status);
-    setIcon(this._sign, STATUS[row.status].icon);
-    setText(this._word, STATUS[row.status].word);
+    setIcon(this._sign, statusOf(row).icon);
+    setText(this._word, statusOf(row).word);
     setText(this._from, row.departure_airport);
     setText(this._to, row.arrival_airport);
     setText(this._time, `${weekday(start)}, ${date(start)}, ${clock(start)}–${clock(end)} ${zone(start)}`);

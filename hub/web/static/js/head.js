@@ -1,14 +1,16 @@
 /**
  * The head of every page: the menu with its counts, the clocks, who is signed in, the document's title.
  */
+import { schoolZone } from "./clock.js";
 import { h, icon, keyed, setAttribute, setText } from "./dom.js";
-import { PAGE, ROLE, SAY, clock, initials, zone, zulu } from "./words.js";
+import { PAGE, ROLE, SAY, clock, initials, zone, zoneOf, zulu } from "./words.js";
 
 const el = (id) => document.getElementById(id);
 
 export class Head {
   constructor() {
     this._titled = "";
+    this._school = schoolZone();
   }
 
   person({ name, role, email }) {
@@ -43,9 +45,14 @@ export class Head {
     document.title = [unread ? `(${unread}) ` : "", text ? `${text} · ` : "", SAY.app].join("");
   }
 
+  /** The reader's clock and Zulu; the school's as well where it is another, as weekly hours and the kiosks go by it. */
   tick(now) {
+    if (clock(now) === el("clock-local").textContent) return;
     setText(el("clock-local"), clock(now));
     setText(el("clock-zone"), zone(now));
     setText(el("clock-zulu"), zulu(now));
+    const there = this._school && clock(now, this._school);
+    el("clock-school").hidden = !there || there === clock(now);
+    if (there) setText(el("clock-school"), `${SAY.school} ${there} ${zoneOf(this._school, now)}`);
   }
 }

@@ -3,10 +3,26 @@
  *
  * Invariant: only what arrives while the page is open is called out; a first picture never is.
  */
-import { NOTICE, SAY } from "./words.js";
+import { NOTICE, SAY, clock, shortDate } from "./words.js";
 import { DAY } from "./words/day.js";
 
 const AT_ONCE = 2; // more than these become one message
+
+const SAID = /\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\d\d) ([A-Z][a-z]{2}) (\d\d:\d\d)Z/g;
+const YEAR = 365.25 * 86_400_000;
+
+/**
+ * What the hub says in Zulu ("Mon 04 May 17:30Z"; hub/schedule/telling.py), by the reader's own clock as well:
+ * "Mon, May 4, 10:30 (17:30Z)". The year, which is not said, is the one that is nearest to `near` (ms).
+ */
+export function localized(text, near) {
+  return text.replace(SAID, (said, day, month, time) => {
+    const year = new Date(near).getUTCFullYear();
+    const moments = [year - 1, year, year + 1].map((one) => Date.parse(`${day} ${month} ${one} ${time} UTC`));
+    const at = moments.find((one) => Math.abs(one - near) <= YEAR / 2);
+    return at === undefined || new Date(at).getTimezoneOffset() === 0 ? said : `${shortDate(at)}, ${clock(at)} (${time}Z)`;
+  });
+}
 
 /** The reschedulings that still wait for this person, the most urgent first. */
 export function awaited(ctx) {
@@ -69,7 +85,7 @@ export class Notices {
     const kind = ["WEATHER_ALERT", "DEADLINE_REMINDER", "ESCALATION"].includes(row.type) ? "warn" : "plain";
     const answers = ["OPTIONS_AVAILABLE", "DEADLINE_REMINDER"].includes(row.type) && row.booking_id && this._ctx.me.role !== "ADMIN";
     const action = answers ? this._to(`reschedule/${row.booking_id}`, SAY.choose) : this._to("notifications");
-    this._ctx.toast(row.title, { kind, sign, text: row.message, action });
+    this._ctx.toast(row.title, { kind, sign, text: localized(row.message, Date.parse(row.created_at)), action });
   }
 
   _to(path, word = SAY.show) {

@@ -5,6 +5,7 @@
  * emptied to be filled again. Where the read fails, the watch brings the first picture itself.
  */
 const LIMIT = 100;
+const PATIENCE = 8_000; // ms for a page of it: a read that hangs is not waited for where a watch would bring it
 
 /** The rows of days that were looked at, so that coming back shows them at once. */
 const held = new Map();
@@ -74,14 +75,15 @@ export class Picture {
   /** Of several pages the first one's cursor counts: what changed since is told, and ends at the truth. */
   async _read(path) {
     const { signal } = this._closed;
-    const first = await this._ctx.api.get(path, { ...this._filter, limit: LIMIT }, { signal });
+    const patient = () => ({ signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]) });
+    const first = await this._ctx.api.get(path, { ...this._filter, limit: LIMIT }, patient());
     let page = first;
     for (;;) {
       for (const row of page.body.items) this.rows.set(row.id, row);
       this.whole = page.next === null;
       this._onchange(null);
       if (this.whole) break;
-      page = await this._ctx.api.get(page.next, {}, { signal });
+      page = await this._ctx.api.get(page.next, {}, patient());
     }
     if (!signal.aborted) this._follow({ rows: this.rows, cursor: first.cursor });
   }

@@ -2,7 +2,7 @@
  * The story of what just changed: the last few changes of the day in view, the newest first.
  */
 import { clear, flash, h, icon, keyed } from "./dom.js";
-import { SAY, STATUS, clock, clockSeconds, happened, tail } from "./words.js";
+import { SAY, clock, clockSeconds, happened, statusOf, tail } from "./words.js";
 
 const LINES = 6;
 
@@ -36,7 +36,7 @@ export class Story {
     const item = h("li", {},
       h("time", { class: "quiet" }, clockSeconds(at)),
       h("span", { class: "story-flight" }, `${clock(Date.parse(row.scheduled_datetime))} ${tail(row)}`),
-      h("span", { class: "story-what", "data-status": row.status }, icon(STATUS[row.status].icon), what),
+      h("span", { class: "story-what", "data-status": row.status }, icon(statusOf(row).icon), what),
     );
     flash(item, "is-new");
     return item;

@@ -15,16 +15,6 @@ export const dateOf = (key) => new Date(`${key}T00:00:00Z`);
 export const addDays = (date, days) => new Date(date.getTime() + days * 86_400_000);
 export const sunday = (date) => addDays(date, -date.getUTCDay());
 
-/** The school's zone, as the hub wrote it into the page; undefined where this browser knows no such zone. */
-export function schoolZone() {
-  const { content: zone } = document.querySelector('meta[name="hub:zone"]');
-  try {
-    return Intl.DateTimeFormat("en-US", { timeZone: zone }) && zone;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Today's date where the school is (`zone`: an IANA name, or undefined for the reader's own). */
 export function todayIn(zone, now) {
   return dateOf(new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }).format(now));

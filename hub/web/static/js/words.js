@@ -11,6 +11,12 @@ export const STATUS = {
   CANCELLED: { word: "Cancelled", short: "Canc.", icon: "cancelled" },
 };
 
+const MOVED = { word: "Moved", short: "Moved", icon: "cancelled" };
+
+/** What a flight's status is called: one that was given another time is cancelled, and has another reason. */
+export const statusOf = (row) =>
+  row.status === "CANCELLED" && row.rescheduled_to_datetime ? MOVED : STATUS[row.status];
+
 export const NOTICE = {
   WEATHER_ALERT: { word: "Weather", icon: "weather" },
   OPTIONS_AVAILABLE: { word: "New times", icon: "options" },
@@ -46,7 +52,8 @@ const DATE = format({ month: "long", day: "numeric" });
 const SHORT_DATE = format({ weekday: "short", month: "short", day: "numeric" });
 const ZONE = format({ timeZoneName: "short" });
 
-export const clock = (at) => CLOCK.format(at);
+/** "14:05", by the reader's clock or by that of `zone`. */
+export const clock = (at, zone) => (zone ? format({ hour: "2-digit", minute: "2-digit", timeZone: zone }) : CLOCK).format(at);
 export const clockSeconds = (at) => SECONDS.format(at);
 export const zulu = (at) => `${ZULU.format(at)}Z`;
 export const weekday = (at) => WEEKDAY.format(at);
@@ -132,7 +139,8 @@ export const surname = (name) => name.trim().slice(name.trim().lastIndexOf(" ") 
 export function peopleShort(row, role) {
   if (role === "STUDENT") return row.instructor_name;
   if (role === "INSTRUCTOR") return row.student_name;
-  return both(surname(row.student_name), surname(row.instructor_name));
+  // Where it takes two lines, each has a name.
+  return both(surname(row.student_name), surname(row.instructor_name)).replace(" ·", "\u00a0·");
 }
 
 export const initials = (name) =>
@@ -162,8 +170,8 @@ export const route = (row) =>
 /** What happened to a flight, in a few words: [text before the arrow, text after], or one text. */
 export function happened(change) {
   const { row, before, changed } = change;
-  if (!before) return [`${STATUS[row.status].word}, now on this day`];
-  if (changed.includes("status")) return [STATUS[before.status].word, STATUS[row.status].word];
+  if (!before) return [`${statusOf(row).word}, now on this day`];
+  if (changed.includes("status")) return [statusOf(before).word, statusOf(row).word];
   if (changed.includes("scheduled_datetime")) {
     return [clock(Date.parse(before.scheduled_datetime)), clock(Date.parse(row.scheduled_datetime))];
   }
@@ -188,6 +196,7 @@ export const SAY = {
   save: "Save",
   saved: "Saved",
   tryNow: "Try now",
+  school: "School",
   tryAgain: "Try again",
   signInAgain: "Sign in again",
   signInNeeded: "Your sign-in has ended. Please sign in again.",
@@ -233,6 +242,7 @@ export const SAY = {
   asList: "List",
   byStatus: "Flights by status",
   away: (hours) => `Not available ${hours}`,
+  allDay: "all day",
   awayKey: "Not available",
   youAway: "You are not available",
   awayUnknown: "Hours not known",

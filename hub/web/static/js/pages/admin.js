@@ -18,6 +18,7 @@ export async function mount(root, ctx) {
     outlet,
   );
   await ctx.style("admin/admin.css");
+  if (ctx.signal.aborted) return null;
 
   async function update([name = PANELS[0].name, ...params]) {
     if (shown && shown.name === name && shown.made?.update) {

@@ -3,11 +3,12 @@
  *
  * What is saved is shown at once, and taken back with the reason where the hub refuses it.
  */
+import { schoolZone } from "../clock.js";
 import { clear, h, icon, keyed, setAttribute, setText } from "../dom.js";
 import { hoursForm } from "../hours-form.js";
 import { empty } from "../instead.js";
 import { PAGE, SAY, WEEKDAYS, calendarDate, zoneOf } from "../words.js";
-import { addDays, dateKey, minuteIn, onDate, schoolZone, sunday, todayIn } from "../week.js";
+import { addDays, dateKey, minuteIn, onDate, sunday, todayIn } from "../week.js";
 
 const DAYS = [0, 1, 2, 3, 4, 5, 6];
 const DAY = 24 * 60;

@@ -4,7 +4,7 @@
 import { Agenda } from "../agenda.js";
 import { Away } from "../away.js";
 import { Board } from "../board.js";
-import { h, icon, setAttribute, setText } from "../dom.js";
+import { h, icon, onchosen, setAttribute, setText } from "../dom.js";
 import { FlightCard } from "../flight.js";
 import { dayKey, dayOf, flightsOf, midnight, renderNext, renderTally } from "../flights.js";
 import { instead } from "../instead.js";
@@ -48,7 +48,7 @@ class Day {
     this.known = h("p", { class: "known", hidden: true });
     this.today = h("button", { type: "button", class: "step step-word", onclick: () => this.ctx.go("day") }, SAY.today);
     this.pick = h("input", { type: "date", class: "day-pick", "aria-label": SAY.pickDay, required: true });
-    this.pick.addEventListener("change", () => {
+    onchosen(this.pick, () => {
       const day = dayOf(this.pick.value);
       if (day !== null) this.to(day);
     });

@@ -7,7 +7,7 @@ import { FlightCard } from "../flight.js";
 import { dayKey, flightsOf, inTheAir, midnight } from "../flights.js";
 import { awaited } from "../notices.js";
 import { Picture } from "../picture.js";
-import { PAGE, SAY, STATUS, clock, countdown, date, duration, people, relativeDay, route, tail, until, weekday, zone, zulu } from "../words.js";
+import { PAGE, SAY, clock, countdown, date, duration, people, relativeDay, route, statusOf, tail, until, weekday, zone, zulu } from "../words.js";
 
 const LIVE = new Set(["CONFIRMED", "AT_RISK", "RESCHEDULING"]);
 const BACK = 30; // days of the past that are shown when asked for
@@ -189,8 +189,8 @@ class Mine {
     setText(hero.facts, `${people(row, this.ctx.me.role)} · ${tail(row)} · ${duration(row.duration_minutes)}`);
     setAttribute(hero.pill, "data-status", row.status);
     setAttribute(this.next, "data-status", row.status);
-    setIcon(hero.sign, STATUS[row.status].icon);
-    setText(hero.word, STATUS[row.status].word);
+    setIcon(hero.sign, statusOf(row).icon);
+    setText(hero.word, statusOf(row).word);
   }
 
   // ── the days ────────────────────────────────────────────────────────────────────────────────
@@ -235,8 +235,8 @@ class Mine {
     setText(parts.route, route(row));
     setText(parts.tail, tail(row));
     setText(parts.who, people(row, this.ctx.me.role));
-    setIcon(parts.sign, STATUS[row.status].icon);
-    setText(parts.word, STATUS[row.status].word);
+    setIcon(parts.sign, statusOf(row).icon);
+    setText(parts.word, statusOf(row).word);
     const change = this.changes.get(key);
     if (change) flash(parts.button, change);
   }

@@ -5,6 +5,7 @@
  */
 import { clear, flash, h, icon, keyed, setAttribute, setText } from "../dom.js";
 import { empty } from "../instead.js";
+import { localized } from "../notices.js";
 import { NOTICE, PAGE, SAY, ago, plural } from "../words.js";
 
 const STEP = 50; // as many are shown, and as many more when asked for
@@ -145,7 +146,7 @@ export function mount(root, ctx) {
     keyed(list, shown, (row) => row.id, create, (item, row) => {
       const { title, message, when, mark } = item.parts;
       setText(title, row.title);
-      setText(message, row.message);
+      setText(message, localized(row.message, Date.parse(row.created_at)));
       setText(when, ago(Date.parse(row.created_at), now));
       setAttribute(item, "data-read", isRead(row) ? "yes" : "no");
       setAttribute(mark, "aria-label", `${SAY.markRead}: ${row.title}`);
