@@ -24,8 +24,8 @@ from hub.identity.issuer import is_own_issuer
 from hub.settings import Settings
 
 EXAMPLE = (
-    "UPDATE bookings SET status = 'AT_RISK'"
-    " WHERE status = 'CONFIRMED' AND scheduled_datetime > now()"
+    "UPDATE bookings SET status = 'AT_RISK' WHERE id = (SELECT id FROM bookings"
+    " WHERE status = 'CONFIRMED' AND scheduled_datetime > now() ORDER BY scheduled_datetime LIMIT 1)"
 )
 #: A school has a dozen; a copy of a real database would fill the screen.
 MOST_SIGN_INS = 20

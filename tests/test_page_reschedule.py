@@ -103,6 +103,9 @@ async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
         outcome = visit.page.locator(".outcome")
         await expect(outcome).to_contain_text("Moved to", timeout=PATIENCE)
         await expect(visit.page.get_by_role("button", name="Send my choice")).to_have_count(0)
+        taken = visit.page.locator(f'[data-key="{best}"]')
+        await expect(taken.locator(".ranking-place")).to_have_text("Taken", timeout=PATIENCE)
+        await expect(visit.page.locator(".option[data-chosen]")).to_have_count(1)
     await page.get_by_role("link", name="Show flight").click()
     await expect(page.locator(".flight-card")).to_contain_text("Confirmed", timeout=PATIENCE)
 

@@ -20,6 +20,8 @@ export class Ranking {
     this._order = [];
     this._away = new Set();
     this.locked = false;
+    /** The id of the option that was taken in the end, or null. */
+    this.chosen = null;
   }
 
   /** Show `options` ({id, …}) in the order of `ids`, of which `away` are impossible. */
@@ -79,7 +81,8 @@ export class Ranking {
       const rank = away || index >= RANKS ? 0 : index + 1;
       setAttribute(this._items.get(id), "data-rank", away ? "away" : rank || "none");
       setText(parts.rank, away ? "–" : rank ? String(rank) : "·");
-      setText(parts.place, SAY.place(away ? -1 : rank));
+      setText(parts.place, id === this.chosen ? SAY.taken : SAY.place(away ? -1 : rank));
+      setAttribute(this._items.get(id), "data-chosen", id === this.chosen ? "yes" : null);
       for (const button of [parts.grip, parts.up, parts.down]) button.hidden = this.locked || away;
       setAttribute(parts.up, "aria-disabled", index === 0 ? "true" : null);
       setAttribute(parts.down, "aria-disabled", index >= possible - 1 ? "true" : null);

@@ -308,6 +308,7 @@ export const SAY = {
   awayMarked: "Can’t make it",
   place: (rank) => ({ [-1]: "Can’t make it", 0: "No rank", 1: "1st choice", 2: "2nd choice", 3: "3rd choice" })[rank],
   send: "Send my choice",
+  taken: "Taken",
   replace: "Replace my choice",
   sending: "Sending…",
   sentAt: (when) => `Sent ${when}. You can replace it until the deadline.`,

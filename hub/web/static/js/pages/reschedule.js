@@ -185,6 +185,8 @@ class Reschedule {
     const open = this.open !== null || flight === null || flight.status === "RESCHEDULING";
     const editable = open && this.party && !this.over && told.items.length > 0;
     this.ranking.locked = !editable;
+    const taken = flight?.rescheduled_to_datetime && Date.parse(flight.rescheduled_to_datetime);
+    this.ranking.chosen = told.items.find((one) => Date.parse(one.suggested_datetime) === taken)?.id ?? null;
     this.ranking.draw();
     this.help.hidden = !editable;
     this.ranking.element.hidden = told.items.length === 0;
