@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import orjson
 import pytest
+from hypothesis import strategies as st
 from offers import offer, rank, ranking, waiting
 from pgserver import Server
 from resthouse import ID, Rest, Said, at, draft, opened
 
 from hub.db.pool import connect
-from hub.schedule import anew
+from hub.schedule import anew, slots
 from hub.schedule.statements import text_and_parameters
 from hub.settings import Settings
 
@@ -117,61 +119,81 @@ async def test_two_who_want_what_the_other_gives_up_are_told_so(
     assert "deadlock detected" not in server.log[said_before:]
 
 
-async def _post(door: Rest, flight: dict[str, Any]) -> Callable[[], Awaitable[Said]]:
-    return lambda: door.ask("ina", "POST", PATH, draft())
+#: A way into a slot: what is asked, and the row that it writes there.
+Way = tuple[Callable[[], Awaitable[Said]], dict[str, Any]]
 
 
-async def _patch(door: Rest, flight: dict[str, Any]) -> Callable[[], Awaitable[Said]]:
-    return lambda: door.ask(
-        "admin", "PATCH", f"{PATH}/{flight['id']}", {"scheduled_datetime": at(10)}
-    )
+async def _post(door: Rest, flight: dict[str, Any]) -> Way:
+    row = draft(duration_minutes=60)
+    return lambda: door.ask("ina", "POST", PATH, draft()), row
 
 
-async def _hand_over(door: Rest, flight: dict[str, Any]) -> Callable[[], Awaitable[Said]]:
-    return lambda: door.ask(
-        "admin", "PATCH", f"{PATH}/{flight['id']}", {"instructor_id": ID["ivo"]}
-    )
+async def _patch(door: Rest, flight: dict[str, Any]) -> Way:
+    then = {"scheduled_datetime": at(10)}
+    return lambda: door.ask("admin", "PATCH", f"{PATH}/{flight['id']}", then), flight | then
 
 
-async def _weather(door: Rest, flight: dict[str, Any]) -> Callable[[], Awaitable[Said]]:
-    return lambda: door.ask("admin", "PUT", f"{PATH}/{flight['id']}/weather-conflict", {})
+async def _away(door: Rest, flight: dict[str, Any]) -> Way:
+    then = {"scheduled_datetime": at(10)}
+    return lambda: door.ask("admin", "PATCH", f"{PATH}/{flight['id']}", then), flight
 
 
-async def _offer(door: Rest, flight: dict[str, Any]) -> Callable[[], Awaitable[Said]]:
+async def _hand_over(door: Rest, flight: dict[str, Any]) -> Way:
+    then = {"instructor_id": ID["ivo"]}
+    return lambda: door.ask("admin", "PATCH", f"{PATH}/{flight['id']}", then), flight
+
+
+async def _weather(door: Rest, flight: dict[str, Any]) -> Way:
+    return lambda: door.ask("admin", "PUT", f"{PATH}/{flight['id']}/weather-conflict", {}), flight
+
+
+async def _offer(door: Rest, flight: dict[str, Any]) -> Way:
     body = {"options": [{"suggested_datetime": at(9, day=3)}]}
-    return lambda: door.ask("admin", "PUT", f"{PATH}/{flight['id']}/options", body)
+    return lambda: door.ask("admin", "PUT", f"{PATH}/{flight['id']}/options", body), flight
 
 
-async def _choose(door: Rest, flight: dict[str, Any]) -> Callable[[], Awaitable[Said]]:
-    option, *_ = await offer(door, flight)
+async def _offered(door: Rest, flight: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Options for the flight, and the row that the second one would make."""
+    options = await offer(door, flight)
+    then = await door.conn.fetchval(
+        "SELECT suggested_datetime FROM reschedule_options WHERE id = $1", options[1]
+    )
+    return options, flight | {"scheduled_datetime": then}
+
+
+async def _choose(door: Rest, flight: dict[str, Any]) -> Way:
+    options, then = await _offered(door, flight)
     path = f"{PATH}/{flight['id']}/reschedule"
-    return lambda: door.ask("admin", "POST", path, {"option_id": option})
+    return lambda: door.ask("admin", "POST", path, {"option_id": options[1]}), then
 
 
-async def _settle(door: Rest, flight: dict[str, Any]) -> Callable[[], Awaitable[Said]]:
-    option, *_ = await offer(door, flight)
-    await rank(door, "sam", flight, ranking(option))
-    return lambda: rank(door, "ina", flight, ranking(option))
+async def _settle(door: Rest, flight: dict[str, Any]) -> Way:
+    """The second choice's time, which is waited for along with the first's."""
+    options, then = await _offered(door, flight)
+    await rank(door, "sam", flight, ranking(*options))
+    return lambda: rank(door, "ina", flight, ranking(*options)), then
 
 
-@pytest.mark.parametrize("way", [_post, _patch, _hand_over, _weather, _offer, _choose, _settle])
-@pytest.mark.parametrize("taken", ["aircraft_id N512SP", "instructor_id {ina}", "student_id {sam}"])
+@pytest.mark.parametrize(
+    "way", [_post, _patch, _away, _hand_over, _weather, _offer, _choose, _settle]
+)
+@pytest.mark.parametrize("taken", ["aircraft_id", "instructor_id", "student_id"])
 async def test_every_way_into_a_slot_waits_for_its_turn(
     door: Rest, psql: Connection, taken: str, way: Callable[..., Any]
 ) -> None:
     """And until then it has written nothing, nor do others wait for it: not the feed, not a key's check."""
     flight = await door.booking(scheduled_datetime=at(9, day=2))
-    ask = await way(door, flight)
+    ask, row = await way(door, flight)
     hold, _ = text_and_parameters("slots_held")
     async with psql.transaction():
-        await psql.execute(hold, [taken.format(**ID)])
+        await psql.execute(hold, [turn for turn in slots.turns(row) if turn.startswith(taken)])
         asked = asyncio.create_task(ask())
         await waiting(door, 1)
         before = await door.conn.fetchval("SELECT count(*) FROM events")
         await door.conn.execute(
             "INSERT INTO notifications (user_id, booking_id, type, title, message)"
             " SELECT id, $1, 'CONFIRMATION', 't', 'm' FROM users",
-            None if way is _patch or way is _hand_over else flight["id"],
+            None if way in (_patch, _away, _hand_over) else flight["id"],
         )
         await door.conn.execute("UPDATE users SET first_name = first_name || '!'")
         assert await door.conn.fetchval("SELECT count(*) FROM events") == before + 2 * len(ID)
@@ -179,6 +201,46 @@ async def test_every_way_into_a_slot_waits_for_its_turn(
             await door.hub.house.feed.turned()
         assert not asked.done()
     assert (await asked).status in (200, 201)
+
+
+async def test_who_cannot_meet_waits_for_nothing(door: Rest, psql: Connection) -> None:
+    """Another hour of the same people is another turn, whatever hangs there."""
+    hold, _ = text_and_parameters("slots_held")
+    async with psql.transaction():
+        await psql.execute(hold, list(slots.turns(draft(duration_minutes=60))))
+        async with asyncio.timeout(5):
+            said = await door.ask("ina", "POST", PATH, draft(scheduled_datetime=at(11)))
+        assert said.status == 201
+
+
+@hypothesis.given(
+    st.datetimes(timezones=st.just(UTC)),
+    st.integers(1, 24 * 60),
+    st.integers(-3000, 3000),
+    st.integers(1, 24 * 60),
+)
+def test_flights_that_meet_have_a_turn_in_common(
+    departs: datetime, minutes: int, later: int, long: int
+) -> None:
+    try:
+        other = departs + timedelta(minutes=later)
+        _ = [departs + timedelta(days=1), other + timedelta(days=1)]
+    except OverflowError:
+        return
+    one = draft(scheduled_datetime=departs, duration_minutes=minutes)
+    two = draft(scheduled_datetime=other.isoformat(), duration_minutes=long)
+    if -long < later < minutes:
+        assert set(slots.turns(one)) & set(slots.turns(two))
+    assert len(set(slots.turns(one))) <= 3 * (minutes // 60 + 2)
+
+
+def test_a_flight_of_any_length_has_a_bounded_number_of_turns() -> None:
+    for text in ("infinity", "-infinity", at(10), "0044-03-15T12:00:00+00:00 BC"):
+        assert (
+            1
+            <= len(list(slots.turns(draft(scheduled_datetime=text, duration_minutes=2**31))))
+            < 200
+        )
 
 
 async def test_turns_are_taken_in_one_order_whoever_names_them(

@@ -8,6 +8,7 @@ asked, awaited and heard, and nobody else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -184,6 +185,7 @@ async def choose(
 async def _choose(write: Write, flight: Shown, offer: Offer) -> Shown | Why:
     """Move to the best option that is free; the new booking, or why there is none."""
     best = offer.best()
+    await _hold(write, flight, best)
     for option in best:
         try:
             made = await _move_to(write, flight, option)
@@ -206,6 +208,7 @@ async def _by_hand(write: Write, flight: Shown, offer: Offer, id: str) -> Shown:
             faults=[Fault("/option_id", "is not in the future")],
             code="option-past",
         )
+    await _hold(write, flight, [option])
     try:
         made = await _move_to(write, flight, option)
     except Conflict as error:
@@ -221,12 +224,16 @@ def _no_such_option() -> Invalid:
     return Invalid("There is no such option.", faults=[Fault("/option_id", why)])
 
 
+async def _hold(write: Write, flight: Shown, options: Iterable[Option]) -> None:
+    """Wait for the turns of all times that may be taken, at once: none may be waited for in another."""
+    await slots.hold(write, flight, *({**flight, "scheduled_datetime": one.at} for one in options))
+
+
 async def _move_to(write: Write, flight: Shown, option: Option) -> Shown | None:
     """DESIGN 7.8 in one step; the new booking. Raises Conflict, and then nothing was done.
 
     Nor was anything if it is None: another program has deleted the option, which nobody holds.
     """
-    await slots.hold(write, flight)
     with translated():
         async with write.conn.transaction():
             if not await value(write.conn, "flight_released", id=flight["id"], option=option.id):
