@@ -21,6 +21,7 @@ from aiohttp import web
 
 from hub import garbage, live, rest
 from hub import web as pages
+from hub.db import school
 from hub.db.pool import connect, open_pool
 from hub.errors import Unavailable
 from hub.fanout.calendar import Calendar
@@ -105,6 +106,8 @@ async def open_house(
         port = sock.getsockname()[1]
         pool = await open_pool(settings.dsn, settings=settings)
         stack.callback(pool.terminate)
+        zone = await school.settle(pool, settings.timezone)
+        settings = settings.model_copy(update={"timezone": zone})  # all below read this one
         client = await stack.enter_async_context(aiohttp.ClientSession())
         issuer = Issuer.load(issuer_dir) if issuer_dir is not None else None
         verifier = verifier_for(

@@ -159,7 +159,7 @@ def seed(**given: Any) -> None:
     from hub.db import seeds
 
     settings = _target(given)
-    for name in _run(seeds.seed(settings.dsn, settings.env)):
+    for name in _run(seeds.seed(settings.dsn, settings.env, timezone=settings.timezone)):
         click.echo(f"seeded {name}")
 
 

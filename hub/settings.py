@@ -24,6 +24,19 @@ _ORIGIN = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 )
 
+#: The zone of a school that nobody gave one. A guess at its place would be silently wrong anywhere
+#: else; this one is plainly nobody's, and every answer names it.
+NOBODYS = "UTC"
+
+
+def known_zone(name: str) -> ZoneInfo:
+    """The zone of that name. Raises ValueError for one that the tz database does not have."""
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        # OSError: a folder of the database, such as "America".
+        raise ValueError("is no time zone such as America/Los_Angeles") from None
+
 
 def _is_sealed(origin: str) -> bool:
     """Whether nobody on the way can listen: https, or this very machine."""
@@ -44,9 +57,9 @@ class Settings(BaseSettings):
     state: Path = Path(".hub")
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    #: Whose clock the weekly patterns mean: a name of the tz database. A guess at the school's place
-    #: would be silently wrong anywhere else; UTC is plainly nobody's, and every answer names it.
-    timezone: str = "UTC"
+    #: Whose clock the weekly patterns mean: a name of the tz database. None: the one kept with the
+    #: database (``hub.db.school``), and a house that is open has it here.
+    timezone: str | None = None
 
     # The document's variables, or one URL that wins over them.
     database_url: SecretStr | None = Field(
@@ -170,18 +183,15 @@ class Settings(BaseSettings):
 
     @field_validator("timezone")
     @classmethod
-    def _known(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (LookupError, ValueError, OSError):
-            # OSError: a folder of the database, such as "America".
-            raise ValueError("is no time zone such as America/Los_Angeles") from None
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None:
+            known_zone(name)
         return name
 
     @property
     def zone(self) -> ZoneInfo:
-        """The school's clock."""
-        return ZoneInfo(self.timezone)
+        """The school's clock; nobody's until it is known."""
+        return ZoneInfo(self.timezone or NOBODYS)
 
     @property
     def has_database(self) -> bool:

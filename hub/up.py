@@ -52,8 +52,6 @@ async def up(given: dict[str, Any], *, command: str, say: Say, show: Say) -> Non
                 update: dict[str, Any] = {"database_url": server.dsn, "state": folder}
                 if "env" not in settings.model_fields_set:
                     update["env"] = "dev"
-                    if "timezone" not in settings.model_fields_set:
-                        update["timezone"] = seeds.TIMEZONE
                 await _up(Settings(**(given | update)), signals, command, say, show, embedded=True)
 
 
@@ -155,7 +153,8 @@ async def _migrate(settings: Settings, say: Say) -> None:
 
 
 async def _seed(settings: Settings, say: Say) -> None:
-    say(f"seeded: {', '.join(await seeds.seed(settings.dsn, settings.env))}")
+    done = await seeds.seed(settings.dsn, settings.env, timezone=settings.timezone)
+    say(f"seeded: {', '.join(done)}")
 
 
 @contextlib.asynccontextmanager

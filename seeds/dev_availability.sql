@@ -14,6 +14,11 @@ BEGIN
 END
 $$;
 
+-- Where the school is, if nobody has said yet: these hours are on its clock, whoever serves them.
+INSERT INTO school (timezone)
+VALUES (coalesce(nullif(current_setting('hub.timezone', true), ''), 'America/Los_Angeles'))
+ON CONFLICT DO NOTHING;
+
 -- One line a weekly window, repeated for the days listed. The id is made of the line and the day.
 INSERT INTO availability_patterns (id, user_id, day_of_week, start_time, end_time, is_active)
 SELECT ('a7000000-0000-4000-8000-' || lpad((p.line * 10 + day)::text, 12, '0'))::uuid,

@@ -21,16 +21,16 @@ from hub.settings import Settings
 #: In the order they need: bookings name users.
 FILES: Final = ("dev_users.sql", "dev_bookings.sql", "dev_availability.sql")
 
-#: Where the seeded school is: its weekly hours are on this clock.
-TIMEZONE: Final = "America/Los_Angeles"
 
-
-async def seed(dsn: str, env: str, *, now: datetime | None = None) -> list[str]:
+async def seed(
+    dsn: str, env: str, *, now: datetime | None = None, timezone: str | None = None
+) -> list[str]:
     """Run the seeds; the names of the files run, in order.
 
     ``now`` is the moment (with an offset) around which the school is put on, the database's own
-    by default. Raises Misconfigured unless ``env`` is ``"dev"``, or where the schema is missing;
-    Unavailable where the database cannot be reached.
+    by default; ``timezone`` is its clock, if it has none yet, the seeds' own by default. Raises
+    Misconfigured unless ``env`` is ``"dev"``, or where the schema is missing; Unavailable where the
+    database cannot be reached.
     """
     if env != "dev":
         raise Misconfigured("Seeds are for development only: set HUB_ENV=dev.")
@@ -39,9 +39,11 @@ async def seed(dsn: str, env: str, *, now: datetime | None = None) -> list[str]:
     try:
         async with conn.transaction():
             await conn.execute(
-                "SELECT set_config('hub.env', $1, true), set_config('hub.seed_now', $2, true)",
+                "SELECT set_config('hub.env', $1, true), set_config('hub.seed_now', $2, true),"
+                " set_config('hub.timezone', $3, true)",
                 env,
                 now.isoformat() if now else "",
+                timezone or "",
             )
             for text in texts:
                 await conn.execute(text)

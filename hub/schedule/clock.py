@@ -24,6 +24,7 @@ import orjson
 import structlog
 
 from hub.db.pool import reading, writing
+from hub.db.school import Agreement
 from hub.errors import HubError
 from hub.rules.deadline import REMINDER, Awaited, due_in, needs_reminder
 from hub.rules.event import Event
@@ -33,6 +34,7 @@ from hub.schedule.reading import Shown
 from hub.schedule.rescheduling import Offer, escalate, hand_over, offer_of, settle
 from hub.schedule.statements import run, value
 from hub.schedule.telling import reminder, tell
+from hub.settings import NOBODYS
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool, Write
@@ -58,12 +60,12 @@ Chore = Callable[[], Awaitable[int]]
 class Clock:
     """A feed's Replica, and one task. ``chores`` clean up and answer how many rows went, by name.
 
-    ``zone`` is the school's clock, by which days begin.
+    ``zone`` is this node's idea of the school's clock, by which days begin unless another is kept.
     """
 
     def __init__(self, chores: Mapping[str, Chore], zone: ZoneInfo | None = None) -> None:
         self._chores = chores
-        self._zone = zone or ZoneInfo("UTC")
+        self._zone = Agreement(zone or ZoneInfo(NOBODYS))
         self._woken = asyncio.Event()
         #: Until when it sleeps, as the database's time in a row's own spelling.
         self._until = _EVER
@@ -125,14 +127,14 @@ class Clock:
         ahead = timedelta(seconds=EVERY)
         async with reading(pool) as conn:
             look = await run(conn, "clock_look", ahead=ahead, reminder=REMINDER)
-            last = await value(conn, "day_last")
-        now = moment(look["now"])
+            last = await run(conn, "day_last")
+        now, zone = moment(look["now"]), self._zone.agreed(last["timezone"])
         sleep, stuck, did = ahead, False, False
-        today = now.astimezone(self._zone).date()
-        if begins(today, last):
+        today = now.astimezone(zone).date()
+        if begins(today, last["day"]):
             did = await self._done(self._begin, pool, today)
             stuck = not did
-        sleep = min(sleep, midnight_after(now, self._zone) - now)
+        sleep = min(sleep, midnight_after(now, zone) - now)
         for offer in orjson.loads(look["offers"]):
             if (wait := _due_in(offer, now)) > timedelta(0):
                 sleep = min(sleep, wait)

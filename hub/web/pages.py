@@ -202,7 +202,7 @@ def setup(app: web.Application, house: House) -> None:
     shelf = Shelf.of(
         STATIC,
         development_sign_in=house.issuer is not None,
-        zone=house.settings.timezone,
+        zone=house.settings.zone.key,
         provider=sign_in(house.settings),
     )
 

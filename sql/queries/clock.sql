@@ -55,9 +55,10 @@ WITH landed AS (
 )
 SELECT count(*) FROM completed;
 
--- name: day_last$
--- Long ago if there is none.
-SELECT least(greatest(max(day), '0001-01-01'), '9999-12-31') FROM days;
+-- name: day_last^
+-- The last day that has begun, long ago if there is none; and the clock by which days begin, if one is kept.
+SELECT least(greatest(max(day), '0001-01-01'), '9999-12-31') AS day, (SELECT timezone FROM school) AS timezone
+  FROM days;
 
 -- name: day_begin(day)!
 -- Days of a clock that went wrong go; so do those that nobody's cursor can be from any more.
