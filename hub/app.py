@@ -106,14 +106,15 @@ async def open_house(
         port = sock.getsockname()[1]
         pool = await open_pool(settings.dsn, settings=settings)
         stack.callback(pool.terminate)
-        zone = await school.settle(pool, settings.timezone)
-        settings = settings.model_copy(update={"timezone": zone})  # all below read this one
         client = await stack.enter_async_context(aiohttp.ClientSession())
         issuer = Issuer.load(issuer_dir) if issuer_dir is not None else None
         verifier = verifier_for(
             settings, own_jwks_url=own_jwks_url(port) if issuer else None, session=client
         )
         stack.push_async_callback(verifier.close)
+        # Not before: who is refused for other settings must not have set a clock for all.
+        zone = await school.settle(pool, settings.timezone)
+        settings = settings.model_copy(update={"timezone": zone})
 
         directory, calendar = Directory(), Calendar(settings.zone)
         keyring, devices = Keyring(pool), Devices(pool)

@@ -15,6 +15,7 @@ import pytest
 import structlog
 from running import Hub
 
+from hub.app import open_house
 from hub.db.pool import open_pool
 from hub.db.school import settle
 from hub.db.seeds import seed
@@ -169,6 +170,14 @@ async def test_a_database_that_only_reads(pool: Pool, dsn: str) -> None:
         assert await settle(reader, HERE) == await settle(reader, None) == HERE
         with pytest.raises(Unavailable):
             await settle(reader, THERE)
+
+
+async def test_a_node_that_is_refused_sets_no_clock(dsn: str, conn: Connection) -> None:
+    settings = Settings(env="prod", port=0, database_url=dsn, timezone=HERE)
+    with pytest.raises(Misconfigured, match="HUB_ISSUER"):
+        async with open_house(settings):
+            pass
+    assert await conn.fetchval(KEPT) is None
 
 
 @pytest.mark.parametrize(("given", "kept"), [(None, HERE), (THERE, THERE)])
