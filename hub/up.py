@@ -16,6 +16,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+import structlog
+
 from hub import app, logs, state
 from hub.banner import banner
 from hub.db import embedded, migrations, seeds
@@ -23,6 +25,8 @@ from hub.db.programs import Aborted
 from hub.errors import Misconfigured, Unavailable
 from hub.identity.issuer import is_own_issuer
 from hub.settings import Settings
+
+log = structlog.get_logger("hub")
 
 Say = Callable[[str], None]
 
@@ -59,6 +63,9 @@ async def serve(settings: Settings, *, migrate: bool, say: Say) -> None:
     """Run a hub on the database the settings name, until a signal."""
     signals = Signals(say)
     _check_port(settings)
+    if is_own_issuer(settings):
+        # `hub up` shows whom to be; here it may have been implied by a hub that is up in this folder.
+        log.warning("development sign-in is on: anybody may be anybody")
     with contextlib.suppress(Aborted):
         if migrate:
             await signals.unless_stopped(_migrate(settings, say))

@@ -727,7 +727,7 @@ PROD: Fields = {"env": "prod", "issuer": ISSUER, "client_ids": (CLIENT,)}
 @pytest.mark.parametrize(
     ("given_settings", "url", "variable"),
     [
-        ({"env": "prod"}, "http://127.0.0.1:1/", "HUB_ISSUER"),
+        ({"env": "prod"}, "http://127.0.0.1:1/", "HUB_ISSUER.*; for a trial set HUB_ENV=dev"),
         ({"env": "prod", "issuer": ""}, "http://127.0.0.1:1/", "HUB_ISSUER"),
         (PROD | {"client_ids": ()}, "http://127.0.0.1:1/", "HUB_CLIENT_IDS"),
         (PROD | {"env": "dev", "client_ids": ()}, "http://127.0.0.1:1/", "HUB_CLIENT_IDS"),

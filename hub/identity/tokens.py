@@ -162,7 +162,9 @@ def verifier_for(
             raise Misconfigured("HUB_ISSUER is not set and this hub serves no keys of its own.")
         return Verifier(Keys(own_jwks_url, session), DEV_ISSUER, (DEV_CLIENT_ID,))
     if not settings.issuer:
-        raise Misconfigured("HUB_ISSUER is not set: whose tokens are to be believed?")
+        raise Misconfigured(
+            "HUB_ISSUER is not set: say whose tokens to believe; for a trial set HUB_ENV=dev"
+        )
     if not settings.client_ids:
         raise Misconfigured("HUB_CLIENT_IDS is not set: tokens for which app clients?")
     url = settings.jwks_url or settings.issuer.rstrip("/") + "/.well-known/jwks.json"
