@@ -171,7 +171,8 @@ def token(email: str, **given: Any) -> None:
 
     \b
     Example:
-      curl -H "Authorization: Bearer $(hub token ada@example.com)" localhost:8080/api/v1/me
+      curl -H "Authorization: Bearer $(hub token ada.okafor@example.com)" \\
+        localhost:8080/api/v1/me
     """
     from hub.identity.issuer import Issuer, is_own_issuer
     from hub.target import subject

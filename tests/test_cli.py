@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -226,11 +227,12 @@ def test_a_named_database_is_production_unless_said_otherwise(
         assert "seeded" not in up.said
 
 
-def test_the_procfiles_command_serves(folder: Path, database: Callable[..., str]) -> None:
-    """As honcho runs it, in a shell, with PORT set."""
-    dsn, port = database(), free_port()
-    procfile = (Path(__file__).parents[1] / "Procfile").read_text()
-    command = procfile.partition("web: ")[2].strip()
+@contextlib.contextmanager
+def procfile(folder: Path, **settings: str) -> Iterator[tuple[str, Callable[[], str]]]:
+    """The Procfile's command as honcho runs it, in a shell, with PORT set: its URL, and what it says."""
+    port = free_port()
+    written = (Path(__file__).parents[1] / "Procfile").read_text()
+    command = written.partition("web: ")[2].strip()
     assert command.startswith("exec hub serve")
     # The Procfile finds `hub` on the path; here it is this checkout's.
     (folder / "hub").write_text(f'#!/bin/sh\nexec {sys.executable} -m hub "$@"\n')
@@ -239,28 +241,53 @@ def test_the_procfiles_command_serves(folder: Path, database: Callable[..., str]
         "PATH": f"{folder}:{os.environ['PATH']}",
         "PYTHONPATH": str(Path(__file__).parents[1]),
         "PORT": str(port),
-        "DATABASE_URL": dsn,
-        "HUB_ENV": "dev",
         "HUB_LOG_FORMAT": "json",
+        **settings,
     }
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             ["/bin/sh", "-c", command], cwd=folder, env=environment, stderr=log
         )
+    url, said = f"http://127.0.0.1:{port}", (folder / "log").read_text
     try:
         until = time.monotonic() + 60
-        while f"serving http://127.0.0.1:{port}" not in (folder / "log").read_text():
-            assert process.poll() is None, (folder / "log").read_text()
+        while f"serving {url}" not in said():
+            assert process.poll() is None, said()
             assert time.monotonic() < until
             time.sleep(0.02)
-        assert get(f"http://127.0.0.1:{port}/readyz")[0] == 200
+        yield url, said
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
-    logged = (folder / "log").read_text().splitlines()
-    assert any(json.loads(line)["event"] for line in logged if line.startswith("{"))
+
+
+#: Who chooses whom to be is told to whoever started it.
+WARNED = "development sign-in is on: anybody may be anybody"
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_the_procfiles_command_serves(env: str, folder: Path, database: Callable[..., str]) -> None:
+    issuer = {"HUB_ISSUER": "https://issuer.example", "HUB_CLIENT_IDS": "a"}
+    settings = {"HUB_ENV": env} | (issuer if env == "prod" else {})
+    with procfile(folder, DATABASE_URL=database(), **settings) as (url, said):
+        assert get(f"{url}/readyz")[0] == 200
+    logged = [json.loads(line) for line in said().splitlines() if line.startswith("{")]
+    assert logged
+    warned = [line["level"] for line in logged if line["event"] == WARNED]
+    assert warned == (["warning"] if env == "dev" else [])
+
+
+def test_a_node_that_joins_hub_up_goes_by_its_clock(school: Path) -> None:
+    """And signs in as it does: what is up here is in development, so is what joins it."""
+    here = b'name="hub:zone" content="America/Los_Angeles"'
+    with Up(school) as up:
+        up.ready()
+        assert here in get(f"{up.url}/")[1]
+        with procfile(school) as (url, said):
+            assert here in get(f"{url}/")[1]
+            assert WARNED in said()
 
 
 @pytest.mark.parametrize(
@@ -297,3 +324,8 @@ def test_help_reads_well(folder: Path) -> None:
         assert word in up
     assert max(map(len, up.splitlines())) <= 80
     assert hub(folder, "up", "--prot", "1").returncode == 2
+    token = hub(folder, "token", "--help").stdout
+    seeded = (Path(__file__).parents[1] / "seeds" / "dev_users.sql").read_text()
+    [email] = re.findall(r"hub token (\S+@[\w.]+)", token)
+    assert f"'{email}'" in seeded
+    assert max(map(len, token.splitlines())) <= 80
