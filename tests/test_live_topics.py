@@ -377,9 +377,9 @@ async def test_a_midnight_slept_through_by_the_hub_is_told_to_who_comes_back(
 
 
 async def _no_day_yet(dsn: str) -> None:
-    """The seeds' days are UTC's."""
+    """The seeds' days are UTC's, and so is the clock kept with them."""
     conn = await asyncpg.connect(dsn)
-    await conn.execute("DELETE FROM days")
+    await conn.execute("DELETE FROM days; DELETE FROM school")
     await conn.close()
 
 

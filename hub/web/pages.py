@@ -202,7 +202,7 @@ def setup(app: web.Application, house: House) -> None:
     shelf = Shelf.of(
         STATIC,
         development_sign_in=house.issuer is not None,
-        zone=house.settings.zone.key,
+        zone=str(house.settings.zone),
         provider=sign_in(house.settings),
     )
 
