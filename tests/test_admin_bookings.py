@@ -329,3 +329,27 @@ async def test_a_new_flight_waits_for_its_people_and_opens_once_or_not_at_all(
     await new.click()
     await expect(page.locator("#toasts")).to_contain_text("Not now.", timeout=PATIENCE)
     assert await dialog.count() == 0
+
+
+async def test_a_days_sum_is_of_all_its_flights(hub: Hub, visit: Visit, sql: Any) -> None:
+    """Of a busy week not every row is drawn at once; what is told of a day is the whole of it."""
+    await sql.execute("DELETE FROM bookings")
+    await sql.execute(
+        """INSERT INTO bookings (student_id, instructor_id, departure_airport, arrival_airport,
+                  departure_latitude, departure_longitude, arrival_latitude, arrival_longitude,
+                  scheduled_datetime, training_level, duration_minutes, status)
+           SELECT s.id, i.id, 'KPAO', 'KSQL', 37.4, -122.1, 37.5, -122.2,
+                  date_trunc('day', now(), 'UTC') + make_interval(mins => 5 * n), 'STUDENT_PILOT', 5,
+                  CASE WHEN n < 150 THEN 'COMPLETED' ELSE 'CANCELLED' END
+             FROM (SELECT id FROM users WHERE email = $1) s, (SELECT id FROM users WHERE email = $2) i,
+                  generate_series(0, 199) AS n""",
+        STUDENT,
+        INSTRUCTOR,
+    )
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    page = visit.page
+    await expect(page.locator(".day-words")).to_contain_text("200 flights", timeout=PATIENCE)
+    await expect(page.locator(".ledger .row")).to_have_count(150)
+    await expect(page.locator(".ledger-day .tally")).to_have_text(
+        re.compile(r"150 completed\s*50 cancelled")
+    )

@@ -242,3 +242,19 @@ async def test_explain_answers_the_question_that_was_asked_last(
     await expect(page.locator(".verdict")).to_contain_text("Tomás Herrera", timeout=PATIENCE)
     await expect(page.get_by_label("Flight")).to_have_value(re.compile("Wei Chen"))
     assert f"{two}/{instructor}" in page.url
+
+
+async def test_what_changed_while_the_hub_was_away_is_read_when_it_is_back(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    """No topic tells of users: what was shown before is not to stand under "Live"."""
+    await visit.sign_in(hub.url, ADMIN, "#/admin/users")
+    key = await person(sql, STUDENT)
+    await expect(visit.flight(key)).to_contain_text("Jonah Bright", timeout=PATIENCE)
+    visit.hub_is_away = True
+    await hub.stop()
+    await visit.says("Reconnecting")
+    await sql.execute("UPDATE users SET first_name = 'Jonas' WHERE id = $1::text::uuid", key)
+    await hub.start()
+    await visit.says("Live")
+    await expect(visit.flight(key)).to_contain_text("Jonas Bright", timeout=PATIENCE)

@@ -185,3 +185,23 @@ async def test_a_flight_that_has_another_time_is_called_moved(
     await expect(visit.page.locator(".story")).to_contain_text("Confirmed → Moved")
     await visit.page.get_by_role("button", name="List").click()
     await expect(visit.flight(key).locator(".pill")).to_have_text("Moved", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("place", ["day", "mine"])
+async def test_who_was_at_a_flight_that_is_gone_is_not_nowhere(
+    hub: Hub, visit: Visit, sql: Any, place: str
+) -> None:
+    """By the keyboard one would begin anew at the top of the document: the page's heading has the focus."""
+    one = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '5 minutes'")
+    two = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '2 hours'")
+    await visit.sign_in(hub.url, STUDENT, f"#/{place}")
+    heading = visit.page.locator(".page h1")
+    await visit.flight(one).locator("button").focus()
+    await sql.execute("DELETE FROM bookings WHERE id = $1::text::uuid", one)
+    await expect(heading).to_be_focused(timeout=PATIENCE)
+    # And where its card was open.
+    await visit.flight(two).locator("button").click()
+    await expect(visit.page.locator(".flight-card")).to_be_visible()
+    await sql.execute("DELETE FROM bookings WHERE id = $1::text::uuid", two)
+    await expect(visit.page.locator(".flight-card")).to_be_hidden(timeout=PATIENCE)
+    await expect(heading).to_be_focused(timeout=PATIENCE)

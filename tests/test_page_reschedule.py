@@ -97,8 +97,10 @@ async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
     assert [said[f"option{n}_id"] for n in (1, 2, 3)] == [best, poor, None]
     assert said["away"] == [fair]
 
-    # The instructor answers too, and both are told what was chosen.
-    await instructor.page.get_by_role("button", name="Send my choice").click()
+    # The instructor answers too, by a key, and is not lost with the button; both are told what was chosen.
+    await instructor.page.get_by_role("button", name="Send my choice").focus()
+    await instructor.page.keyboard.press("Enter")
+    await expect(instructor.page.locator(".sent")).to_be_focused()
     for visit in (student, instructor):
         outcome = visit.page.locator(".outcome")
         await expect(outcome).to_contain_text("Moved to", timeout=PATIENCE)

@@ -175,10 +175,11 @@ class Bookings {
     setText(this.head.sum, picture.whole ? W.flights(flights.length) : "");
     this.more.hidden = flights.length <= this.most;
     const days = new Map();
-    for (const flight of flights.slice(0, this.most)) {
+    for (const [place, flight] of flights.entries()) {
       const key = dayKey(flight.start);
-      if (!days.has(key)) days.set(key, { key, at: flight.start, flights: [] });
-      days.get(key).flights.push(flight);
+      if (place < this.most && !days.has(key)) days.set(key, { key, at: flight.start, flights: [], all: [] });
+      days.get(key)?.all.push(flight);
+      if (place < this.most) days.get(key).flights.push(flight);
     }
     keyed(this.list, [...days.values()], (day) => day.key, () => {
       const name = h("h2");
@@ -186,7 +187,7 @@ class Bookings {
       return Object.assign(h("section", { class: "mine-day" }, h("div", { class: "ledger-day" }, name, tally), h("ul", { class: "rows" })), { name, tally });
     }, (section, day) => {
       setText(section.name, `${relativeDay(day.at, now)}${weekday(day.at)}, ${date(day.at)}`);
-      renderTally(section.tally, day.flights);
+      renderTally(section.tally, day.all);
       keyed(section.lastElementChild, day.flights, (one) => one.key, () => this._row(), (item, one) => this._update(item, one, now));
     });
     this.changes.clear();

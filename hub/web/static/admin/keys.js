@@ -9,6 +9,8 @@ import { Reading, act, button, drawing, everything, head, open, standIn } from "
 import { Roster } from "./roster.js";
 import { MENU, SCOPE, W, when } from "./words.js";
 
+const EVERY = 30_000; // ms
+
 export function mount(root, ctx) {
   return new Keys(root, ctx);
 }
@@ -27,7 +29,7 @@ class Keys {
     this.past = h("details", { class: "past", hidden: true }, this.formerName, this.former);
     root.append(this.head.element, this.place, this.list, this.past);
     ctx.title(MENU.keys);
-    this.read = new Reading(ctx, (signal) => everything(ctx.api, "/keys", {}, signal), this.draw);
+    this.read = new Reading(ctx, (signal) => everything(ctx.api, "/keys", {}, signal), this.draw, { every: EVERY });
     this.draw();
   }
 

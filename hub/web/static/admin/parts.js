@@ -55,6 +55,8 @@ export class Reading {
     const { signal } = ctx;
     document.addEventListener("visibilitychange", () => !document.hidden && this.again(), { signal });
     ctx.link.on((link) => link.live && this.error && this.again(), signal);
+    // No topic tells what changed while the hub was out of reach.
+    signal.addEventListener("abort", ctx.client.on("welcome", () => this.again()), { once: true });
     signal.addEventListener("abort", () => clearTimeout(this._timer), { once: true });
     this.again();
   }

@@ -1,7 +1,7 @@
 /**
  * Everybody who can sign in: found by name, role or address; made, changed, deleted.
  *
- * No topic tells of users: they are read again after each write and when the page is looked at.
+ * No topic tells of users: they are read again after each write, when the page is looked at, and now and then.
  */
 import { h, keyed, setAttribute, setText } from "../js/dom.js";
 import { field, select } from "../js/form.js";
@@ -10,6 +10,8 @@ import { create, edit, item } from "./editing.js";
 import { Reading, act, button, drawing, head, standIn } from "./parts.js";
 import { Roster, fullName } from "./roster.js";
 import { MENU, W } from "./words.js";
+
+const EVERY = 30_000; // ms
 
 export function mount(root, ctx) {
   return new Users(root, ctx);
@@ -29,7 +31,7 @@ class Users {
     this.list = h("ul", { class: "cards" });
     root.append(this.head.element, h("div", { class: "filter-row" }, this.find.element, this.role.element), this.place, this.list);
     ctx.title(MENU.users);
-    this.read = new Reading(ctx, () => this.roster.read(), this.draw);
+    this.read = new Reading(ctx, () => this.roster.read(), this.draw, { every: EVERY });
   }
 
   render() {

@@ -109,6 +109,14 @@ export function flash(element, kind) {
   element.flashing = setTimeout(() => element.classList.remove("is-new", "is-changed"), 6000);
 }
 
+/** What had the focus is gone, or about to be: `heading` has it then, as when the page was opened. */
+export function refocus(heading) {
+  const { activeElement: one, body } = document;
+  if (one && one !== body && !one.closest(".leaving") && one.checkVisibility?.() !== false) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
 const PAUSE = 1500; // ms without a key, after which a typed date is meant
 
 /**

@@ -4,7 +4,7 @@
 import { Agenda } from "../agenda.js";
 import { Away } from "../away.js";
 import { Board } from "../board.js";
-import { h, icon, onchosen, setAttribute, setText } from "../dom.js";
+import { h, icon, onchosen, refocus, setAttribute, setText } from "../dom.js";
 import { FlightCard } from "../flight.js";
 import { dayKey, dayOf, flightsOf, midnight, renderNext, renderTally } from "../flights.js";
 import { instead } from "../instead.js";
@@ -195,10 +195,11 @@ class Day {
     this.key.hidden = word === "";
     setAttribute(this.key, "data-kind", word === SAY.youAwayUnknown ? "unknown" : null);
     setText(this.key.lastElementChild, word);
+    const held = this.place.contains(document.activeElement);
     if (flights.length > 0) {
       const view = timeline ? this.board : this.agenda;
       this._show(view.element);
-      const focused = this.place.contains(document.activeElement) ? document.activeElement.closest("[data-key]")?.dataset.key : null;
+      const focused = held ? document.activeElement.closest("[data-key]")?.dataset.key : null;
       view.render({ flights, from, to, now, role, changes, by: shown, away });
       // A flight that goes to another lane is another element there: the focus goes with it.
       const still = document.activeElement;
@@ -209,8 +210,12 @@ class Day {
     if (this.card.key !== null) {
       const row = picture.rows.get(this.card.key);
       if (row) this.card.update(row, changes.get(this.card.key));
-      else this.card.close();
+      else {
+        this.card.close();
+        refocus(this.name);
+      }
     }
+    if (held) refocus(this.name);
     changes.clear();
     if (this.opening && picture.rows.has(this.opening)) this._open();
   }

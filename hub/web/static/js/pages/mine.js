@@ -2,7 +2,7 @@
  * My flights: what waits for an answer, what comes next, and all that is booked from now on; live.
  */
 import { empty, instead } from "../instead.js";
-import { h, icon, keyed, setAttribute, setIcon, setText, flash } from "../dom.js";
+import { h, icon, keyed, refocus, setAttribute, setIcon, setText, flash } from "../dom.js";
 import { FlightCard } from "../flight.js";
 import { dayKey, flightsOf, inTheAir, midnight } from "../flights.js";
 import { awaited } from "../notices.js";
@@ -28,7 +28,8 @@ class Mine {
     this.place = h("div", { class: "mine-list" });
     this.past = h("div", { class: "mine-list" });
     this.more = h("button", { type: "button", class: "button", onclick: () => this.back() }, icon("clock"), SAY.showPast(BACK));
-    root.prepend(h("div", { class: "flights narrow" }, h("h1", {}, PAGE.mine), this.answers, this.next, this.place, h("div", { class: "mine-past" }, this.more, this.past)));
+    this.name = h("h1", {}, PAGE.mine);
+    root.prepend(h("div", { class: "flights narrow" }, this.name, this.answers, this.next, this.place, h("div", { class: "mine-past" }, this.more, this.past)));
     this._hero();
     ctx.title(PAGE.mine);
     this.follow();
@@ -91,6 +92,7 @@ class Mine {
   render() {
     const { ctx, picture } = this;
     const now = ctx.clock.now();
+    const focused = this.place.contains(document.activeElement);
     const flights = flightsOf(picture.shown);
     const ahead = flights.filter((one) => one.end > now);
     this.flight = ahead.find((one) => LIVE.has(one.row.status)) ?? null;
@@ -110,8 +112,12 @@ class Mine {
     if (this.card.key !== null) {
       const row = picture.rows.get(this.card.key) ?? this.pastRows?.get(this.card.key);
       if (row) this.card.update(row, this.changes.get(this.card.key));
-      else this.card.close();
+      else {
+        this.card.close();
+        refocus(this.name);
+      }
     }
+    if (focused) refocus(this.name);
     this.changes.clear();
   }
 

@@ -293,6 +293,9 @@ class Reschedule {
       : { ...said, none_work: false, submitted_at: now };
     this.sending = id;
     this.dirty = false;
+    // What was pressed is about to be out of reach: the focus stays beside it.
+    this.sent.tabIndex = -1;
+    if (this.foot.contains(document.activeElement)) this.sent.focus({ preventScroll: true });
     setText(this.fault, "");
     this.ranking.clearFaults();
     this.told = { ...before, escalated: before.escalated || Boolean(said.none_work), mine: { ...before.mine, ...hoped } };
