@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import WebSocketRoute, expect
 from running import Hub
-from visiting import ADMIN, PATIENCE, STUDENT, Visit, book, status
+from visiting import ADMIN, PATIENCE, STUDENT, Visit, Visitors, book, status
 from wire import wire
 
 
@@ -78,14 +78,21 @@ async def test_what_was_never_fetched_waits_for_the_hub_and_the_page_stays(
 
 
 async def test_past_fresh_until_the_page_says_stale(
-    start_hub: Callable[..., Awaitable[Hub]], seeded_dsn: str, visit: Visit
+    start_hub: Callable[..., Awaitable[Hub]], seeded_dsn: str, visitors: Visitors
 ) -> None:
     hub = await start_hub(seeded_dsn, ping_every=1, pong_timeout=1)
+    # With every page in the menu and the school's clock beside one's own: the head at its fullest.
+    visit = await visitors(timezone_id="America/Los_Angeles")
     async with wire(hub.url) as line:
-        await visit.sign_in(line.url)
+        await visit.sign_in(line.url, STUDENT)
         await visit.hears('"ping"')
+        await expect(visit.page.locator("#clock-school")).to_be_visible()
         line.stall()
         await visit.says("Stale since")
+        beyond = "() => document.documentElement.scrollWidth - innerWidth"
+        for width in (1440, 1390, 1366, 1280, 1272, 1200, 1045, 1024, 985, 972, 800, 765, 360):
+            await visit.page.set_viewport_size({"width": width, "height": 900})
+            assert await visit.page.evaluate(beyond) <= 0, width
         await expect(visit.page.locator("#banner")).to_contain_text("Stale since")
         await expect(visit.page.locator("body")).to_have_attribute("data-link", "stale")
         visit.hub_is_away = True
