@@ -29,15 +29,20 @@ class OneRead:
     def __init__(self) -> None:
         self.let: list[str] = []
         self.held: list[Route] = []
+        self._open = False
 
     async def __call__(self, route: Route, request: Request) -> None:
-        if self.let:
+        if self._open:
+            await route.continue_()
+        elif self.let:
             self.held.append(route)
-            return
-        self.let.append(request.url)
-        await route.continue_()
+        else:
+            self.let.append(request.url)
+            await route.continue_()
 
     async def release(self) -> None:
+        # What is asked from now on goes through as well: a page may come to it only now.
+        self._open = True
         for route in self.held:
             await route.continue_()
 
