@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe import violations
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 from running import Hub
 from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visitors, book, offer, person
 
@@ -101,15 +101,9 @@ async def test_every_panel_that_cannot_be_read(
 ) -> None:
     """Each says that it could not, and why, and lets one try again."""
     visit = await visitors(viewport=size, color_scheme=scheme)
-    visit.refusals.add(500)
     page = visit.page
-    told = {"title": "Internal Server Error", "status": 500, "detail": "Not now."}
-
-    async def fail(route: Route) -> None:
-        await route.fulfill(status=500, content_type="application/problem+json", json=told)
-
     await visit.sign_in(hub.url, ADMIN, "#/notifications")
-    await page.route("**/api/v1/**", fail)
+    await visit.refuse("**/api/v1/**")
     for name in ("users", "keys", "audit", "online"):
         await visit.go(f"admin/{name}")
         await expect(page.locator(".panel .empty")).to_contain_text("Not now.", timeout=PATIENCE)

@@ -316,15 +316,9 @@ async def test_a_new_flight_waits_for_its_people_and_opens_once_or_not_at_all(
     assert await page.locator(".toast").count() == 0
 
     # Where nobody can be read, there is nobody to choose: said, and no form.
-    visit.refusals.add(500)
     await page.reload()
     await visit.says("Live")
-    refusal = {"status": 500, "detail": "Not now."}
-
-    async def fail(route: Route) -> None:
-        await route.fulfill(status=500, content_type="application/problem+json", json=refusal)
-
-    await page.route("**/api/v1/users?*", fail)
+    await visit.refuse("**/api/v1/users?*")
     await visit.go("admin/bookings")
     await new.click()
     await expect(page.locator("#toasts")).to_contain_text("Not now.", timeout=PATIENCE)

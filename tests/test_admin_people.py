@@ -198,14 +198,9 @@ async def test_the_trail_says_who_changed_what_from_what_to_what(
 async def test_names_that_could_not_be_read_are_asked_for_again(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    visit.refusals.add(500)
     await visit.sign_in(hub.url, ADMIN, "#/notifications")
     page = visit.page
-
-    async def fail(route: Route) -> None:
-        await route.fulfill(status=500, content_type="application/problem+json", body="{}")
-
-    await page.route("**/api/v1/users?*", fail)
+    await visit.refuse("**/api/v1/users?*")
     await visit.go("admin/audit")
     await expect(page.locator(".entry").first).to_be_visible(timeout=PATIENCE)
     options = page.get_by_label("Who").locator("option")

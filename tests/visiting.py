@@ -22,6 +22,7 @@ from playwright.async_api import (
     Browser,
     Locator,
     Page,
+    Route,
     WebSocket,
     WebSocketRoute,
     async_playwright,
@@ -140,6 +141,16 @@ class Visit:
     async def go(self, path: str) -> None:
         """To another page, as a link would."""
         await self.page.evaluate("(path) => { location.hash = path }", f"#/{path}")
+
+    async def refuse(self, pattern: str, detail: str = "Not now.") -> None:
+        """Let the hub have failed (500) at whatever is asked for by ``pattern``, until it is unrouted."""
+        self.refusals.add(500)
+        told = {"title": "Internal Server Error", "status": 500, "detail": detail}
+
+        async def fail(route: Route) -> None:
+            await route.fulfill(status=500, content_type="application/problem+json", json=told)
+
+        await self.page.route(pattern, fail)
 
     async def says(self, words: str) -> None:
         """Wait until the connection's state is told so."""

@@ -3,7 +3,7 @@
  *
  * What is asked for is in the address, so that a flight's or a user's own trail is a link.
  */
-import { clear, h, icon, keyed, onchosen, setText } from "../js/dom.js";
+import { clear, h, icon, keyed, onchosen, setText, setValue } from "../js/dom.js";
 import { dayKey, dayOf, midnight } from "../js/flights.js";
 import { field, select } from "../js/form.js";
 import { ROLES, calendarDate, clockSeconds, date, relativeDay, surname, tail, weekday } from "../js/words.js";
@@ -82,7 +82,7 @@ class Audit {
   update([asked = ""]) {
     const given = new URLSearchParams(asked);
     this.asked = Object.fromEntries(NARROW.filter((name) => given.get(name)).map((name) => [name, given.get(name)]));
-    for (const [name, one] of Object.entries(this.fields)) if (one.input.value !== (this.asked[name] ?? "")) one.input.value = this.asked[name] ?? "";
+    for (const [name, one] of Object.entries(this.fields)) setValue(one.input, this.asked[name] ?? "");
     this.clear.hidden = given.size === 0;
     setText(this.summary, W.filters(given.size));
     this._who();

@@ -3,7 +3,7 @@
  *
  * What the list shows is in the address, so that it can be kept and gone back to.
  */
-import { flash, h, icon, keyed, onchosen, setAttribute, setIcon, setText } from "../js/dom.js";
+import { flash, h, icon, keyed, onchosen, setAttribute, setIcon, setText, setValue } from "../js/dom.js";
 import { dayKey, dayOf, flightsOf, inTheAir, midnight, renderTally } from "../js/flights.js";
 import { field, select } from "../js/form.js";
 import { Picture } from "../js/picture.js";
@@ -90,8 +90,8 @@ class Bookings {
     const who = WHO.find((one) => given.has(one)) ?? null;
     const aircraft = given.get("aircraft");
     this.asked = { from, last: Math.max(from, last), status, who, person: who && given.get(who), aircraft };
-    // Written only where it differs: what is half typed would be lost.
-    for (const [one, at] of [[this.from, from], [this.to, this.asked.last]]) if (one.input.value !== dayKey(at)) one.input.value = dayKey(at);
+    setValue(this.from.input, dayKey(from));
+    setValue(this.to.input, dayKey(this.asked.last));
     this.aircraft.input.value = aircraft ?? "";
     for (const chip of this.statuses) setAttribute(chip, "aria-pressed", String(status.includes(chip.dataset.status)));
     this.clear.hidden = given.size === 0;

@@ -28,6 +28,11 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Put a value into a control, unless it is there: written again, what is half typed in it would be lost. */
+export function setValue(input, value) {
+  if (input.value !== value) input.value = value;
+}
+
 /** A symbol of the page's sprite, for the eye only. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
