@@ -125,7 +125,7 @@ async def test_a_read_of_before_a_save_does_not_land_after_it(
         await route.fulfill(response=answer)
         landed.set()
 
-    await page.route("**/api/v1/availability/patterns*", hold)
+    await page.route("**/api/v1/availability?*", hold)
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     async with asyncio.timeout(PATIENCE / 1000):
         await read.wait()

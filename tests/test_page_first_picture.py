@@ -125,6 +125,7 @@ async def test_an_escalation_is_shown_whole_by_one_read(hub: Hub, visit: Visit, 
         (ADMIN, "admin/audit", "/audit?", ".entry"),
         (ADMIN, "admin/online", "/presence", ".presence"),
         (OTHER_STUDENT, "reschedule/{key}", "/options", ".option-time"),
+        (STUDENT, "availability", "/availability?", ".week-day .chip"),
     ],
 )
 async def test_what_no_topic_tells_of_is_shown_by_one_read_too(

@@ -229,6 +229,10 @@ async def test_everybody_s_hours_are_their_own(door: Rest) -> None:
             made = await door.ask(who, "POST", path, draft(user_id=ID["sam"]))
             assert (made.code, made.where) == ("forbidden", ["/user_id"])
             assert (await door.ask(who, "GET", path)).json["items"] == []
+            both = await door.ask(who, "GET", f"{PATH}?user_id={ID['sam']}")
+            assert (both.code, both.where) == ("forbidden", ["user_id"])
+            both = await door.ask(who, "GET", PATH)
+            assert both.json[path.rpartition("/")[2]] == []
         assert (await door.ask("sam", "GET", f"{path}?user_id={ID['sam']}")).json["items"] == [row]
 
         assert (await door.ask("admin", "GET", mine)).json == row
@@ -304,6 +308,38 @@ async def test_lists_are_in_order_of_time(door: Rest) -> None:
         assert {row["override_date"] for row in rows} == expected, query
     for query in ("from=2031-05-05T00:00:00Z", "to=tomorrow", "first=2031-05-05", "user_id=sam"):
         assert (await door.ask("sam", "GET", f"{OVERRIDES}?{query}")).status == 422
+
+
+async def test_all_that_one_said_is_read_at_once(door: Rest) -> None:
+    week = [
+        await said(door, PATTERNS, pattern()),
+        await said(door, PATTERNS, pattern(day_of_week=3, is_active=False)),
+    ]
+    dates = [f"2031-05-0{day}" for day in range(1, 8)]
+    dated = [await said(door, OVERRIDES, override(override_date=day)) for day in dates]
+    for who, whose in (("sam", ""), ("admin", f"&user_id={ID['sam']}")):
+        found = await door.ask(who, "GET", f"{PATH}?from=2031-05-02&to=2031-05-07&limit=2{whose}")
+        assert found.status == 200, found.body
+        assert found.json["patterns"] == week
+        assert parse_cursor(found.headers["Hub-Cursor"]).epoch == door.hub.house.feed.epoch
+        rows, after = found.json["overrides"], found.json["next"]
+        assert [row["override_date"] for row in rows] == dates[1:3]
+        # The rest by the list of overrides, as the link says, and as ``next`` does.
+        path = found.headers["Link"].removesuffix('; rel="next"').strip("<>")
+        assert path.startswith(f"{OVERRIDES}?")
+        assert f"after={after.replace('=', '%3D')}" in path or f"after={after}" in path
+        while path:
+            more = await door.ask(who, "GET", path)
+            rows += more.json["items"]
+            path = more.headers.get("Link", "").removesuffix('; rel="next"').strip("<>")
+        assert rows == dated[1:6]
+    seen = await door.ask("sam", "GET", PATH)
+    assert seen.json == {"patterns": week, "overrides": dated, "next": None}
+    assert "Link" not in seen.headers
+    same = await door.ask("sam", "GET", PATH, headers={"If-None-Match": seen.headers["ETag"]})
+    assert same.status == 304
+    for query in ("after=x", "limit=0", "from=2031-05-05T00:00:00Z", "user_id=sam"):
+        assert (await door.ask("sam", "GET", f"{PATH}?{query}")).status == 422, query
 
 
 async def test_windows(door: Rest) -> None:

@@ -217,6 +217,11 @@ ALSO = (
     asked("notifications_read_all", "idx_notifications_user_read", person=ID["sam"], until=None),
     asked("patterns_of", "idx_availability_patterns_user_day", user_id=ID["sam"]),
     asked(
+        "availability_said",
+        "idx_availability_patterns_user_day", "idx_availability_overrides_user",
+        user_id=ID["sam"], first=NOW, before=None, most=51,
+    ),
+    asked(
         "free_and_taken",
         "idx_availability_patterns_user_day", "idx_availability_overrides_user_date",
         "bookings_student_overlap", "bookings_aircraft_overlap",

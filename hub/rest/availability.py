@@ -50,13 +50,18 @@ class Patterns(BaseModel):
     items: list[AvailabilityPattern]
 
 
-class OverridesQuery(Query):
-    """Whose overrides, on which dates: ``from`` is inclusive, ``to`` exclusive."""
+class SaidQuery(Query):
+    """Whose, and overrides of which dates: ``from`` is inclusive, ``to`` exclusive."""
 
     user_id: Id | None = None
     first: Day | None = Field(None, alias="from")
     before: Day | None = Field(None, alias="to")
     limit: paging.Limit = 50
+
+
+class OverridesQuery(SaidQuery):
+    """Whose overrides, on which dates: ``from`` is inclusive, ``to`` exclusive."""
+
     after: paging.After | None = None
 
 
@@ -65,6 +70,26 @@ class Overrides(BaseModel):
 
     items: list[AvailabilityOverride]
     next: str | None
+
+
+class Said(BaseModel):
+    """A week, all of it, and a page of overrides; ``next`` is ``after`` for the list of overrides."""
+
+    patterns: list[AvailabilityPattern]
+    overrides: list[AvailabilityOverride]
+    next: str | None
+
+
+@routes.add("GET", PATH, SaidQuery, Nothing, answers={200: Said, 304: None}, who=ANYBODY)
+async def read_said(ask: Ask[SaidQuery, Nothing]) -> Answer:
+    """All that you said, or for an admin anybody: patterns and overrides, of one moment."""
+    query = ask.query
+    week, page = await availability.said(
+        ask.house.pool, ask.who, _text(query.user_id), query.first, query.before, query.limit
+    )
+    after, headers = paging.further(page, _begins, ask.url.with_path(DATED, keep_query=True))
+    told = {"patterns": week, "overrides": page.rows, "next": after}
+    return Answer(encode(told), snapshot=page.snapshot, headers=headers)
 
 
 @routes.add("GET", WEEKLY, PatternsQuery, Nothing, answers={200: Patterns, 304: None}, who=ANYBODY)

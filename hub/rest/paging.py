@@ -87,12 +87,18 @@ AfterName = Annotated[NamePlace, BeforeValidator(_name_place), WithJsonSchema({"
 
 def answer(page: Page | WrittenPage, time: str | Callable[[Shown], str], url: URL) -> Answer:
     """A page as it is answered; ``time`` names the member it is ordered by, or makes it of a row."""
-    told: dict[str, Any] = {"items": page.rows, "next": None}
-    headers = {}
-    if page.more:
-        last = page.last
-        when = last[time] if isinstance(time, str) else time(last)
-        place = f"{last['id']} {when}".encode()
-        told["next"] = base64.urlsafe_b64encode(place).decode()
-        headers["Link"] = f'<{url.update_query(after=told["next"]).raw_path_qs}>; rel="next"'
+    after, headers = further(page, time, url)
+    told = {"items": page.rows, "next": after}
     return Answer(encode(told), snapshot=page.snapshot, headers=headers)
+
+
+def further(
+    page: Page | WrittenPage, time: str | Callable[[Shown], str], url: URL
+) -> tuple[str | None, dict[str, str]]:
+    """What ``next`` says behind a page, and the header that links to ``url`` from there on."""
+    if not page.more:
+        return None, {}
+    last = page.last
+    when = last[time] if isinstance(time, str) else time(last)
+    after = base64.urlsafe_b64encode(f"{last['id']} {when}".encode()).decode()
+    return after, {"Link": f'<{url.update_query(after=after).raw_path_qs}>; rel="next"'}

@@ -84,6 +84,29 @@ async def overrides(
     )
 
 
+async def said(
+    pool: Pool,
+    who: Principal,
+    user: str | None,
+    first: date | None,
+    before: date | None,
+    most: int,
+) -> tuple[list[Shown], Page]:
+    """Somebody's week and the first page of their overrides, of one snapshot. Raises Forbidden."""
+    async with reading(pool) as conn:
+        found = await run(
+            conn,
+            "availability_said",
+            user_id=_whose(who, user, "?user_id"),
+            first=first,
+            before=before,
+            most=most + 1,
+        )
+    week = [present(PATTERNS.entity, orjson.loads(text)) for text in found["patterns"]]
+    dated = [present(OVERRIDES.entity, orjson.loads(text)) for text in found["overrides"][:most]]
+    return week, Page(dated, len(found["overrides"]) > most, found["snapshot"])
+
+
 async def one(pool: Pool, who: Principal, kind: Kind, id: str) -> One:
     """One row. Raises NotFound if there is none that ``who`` may see."""
     return await read_one(pool, kind.query, kind.entity, id=id, person=_own(who))

@@ -20,6 +20,19 @@ SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
         ORDER BY o.override_date, coalesce(o.start_time, '00:00'), o.id
         LIMIT :most::int) AS rows;
 
+-- name: availability_said(user_id, first, before, most)^
+-- Somebody's week and the first page of their overrides: both, of one snapshot.
+SELECT pg_current_snapshot()::text AS snapshot, ARRAY(
+       SELECT to_jsonb(p)::text FROM availability_patterns AS p
+        WHERE p.user_id = :user_id::uuid
+        ORDER BY p.day_of_week, p.start_time, p.end_time, p.id) AS patterns, ARRAY(
+       SELECT to_jsonb(o)::text FROM availability_overrides AS o
+        WHERE o.user_id = :user_id::uuid
+          AND o.override_date >= coalesce(:first::date, '-infinity')
+          AND (:before::date IS NULL OR o.override_date < :before)
+        ORDER BY o.override_date, coalesce(o.start_time, '00:00'), o.id
+        LIMIT :most::int) AS overrides;
+
 -- name: pattern(id, person)^
 SELECT pg_current_snapshot()::text AS snapshot,
        (SELECT to_jsonb(p)::text FROM availability_patterns AS p

@@ -83,17 +83,19 @@ class Availability {
     const from = dateKey(addDays(this.today, -31));
     const { writes } = this;
     try {
-      const [patterns, overrides] = await Promise.all([
-        api.get("/availability/patterns", {}, { signal }),
-        all(api, "/availability/overrides", { from, limit: 100 }, signal),
-      ]);
+      let page = await api.get("/availability", { from, limit: 100 }, { signal });
+      const { patterns, overrides } = page.body;
+      while (page.next) {
+        page = await api.get(page.next, {}, { signal });
+        overrides.push(...page.body.items);
+      }
       // What was asked for before a save may be of before it: not shown, but read once more.
       if (this.writing || this.writes !== writes) {
         this.outdated = true;
         if (!this.writing) this._reread();
         return;
       }
-      this.patterns = patterns.body.items;
+      this.patterns = patterns;
       this.overrides = overrides;
       this.error = null;
     } catch (error) {
@@ -259,12 +261,3 @@ class Availability {
 
 const two = (number) => String(number).padStart(2, "0");
 const text = (minute) => `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
-
-async function all(api, path, query, signal) {
-  const rows = [];
-  for (let page = await api.get(path, query, { signal }); ; page = await api.get(page.next, {}, { signal })) {
-    rows.push(...page.body.items);
-    if (page.next === null) return rows;
-  }
-}
-
