@@ -27,11 +27,15 @@ from hub.settings import Settings
 hypothesis.settings.register_profile("hub", deadline=None)
 hypothesis.settings.load_profile("hub")
 
-pytest_plugins = ("running", "feeding", "streaming", "visiting", "axe", "hosted")
+pytest_plugins = ("alike", "running", "feeding", "streaming", "visiting", "axe", "hosted")
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
+
+
+#: Files with a test of about a minute: first, that nobody waits for them in the end.
+LONGEST = ("test_rest_schemathesis.py", "test_kiosk_lasting.py", "test_live_drain.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,6 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     with_browser = [path for path in files if "browser" in _fixtures(files[path])]
     others = [path for path in files if path not in with_browser]
     order: list[Path] = []
+    for path in [path for path in files if path.name in LONGEST]:
+        order.append(path)
+        (with_browser if path in with_browser else others).remove(path)
     while with_browser or others:
         order += with_browser[:1] + others[:3]
         del with_browser[:1], others[:3]
@@ -178,4 +185,6 @@ async def _every_task_ends() -> AsyncIterator[None]:
 def _no_leaks(request: pytest.FixtureRequest) -> None:
     """A test that leaves a task running fails. First made, so it looks last."""
     if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        if "browser" in request.fixturenames:
+            request.getfixturevalue("browser")  # it stays for the next test, and so do its tasks
         request.getfixturevalue("_every_task_ends")

@@ -40,11 +40,26 @@ SETTINGS = {
     "max_prepared_transactions": "20",
     "track_commit_timestamp": "on",
     "fsync": "off",
+    "max_wal_size": "128MB",  # it may lie in memory
     "shared_buffers": "64MB",
     "deadlock_timeout": "200ms",
     "timezone": "'Asia/Kolkata'",  # a server elsewhere: nothing may lean on its zone
     "log_timezone": "UTC",
 }
+
+
+def _room() -> str | None:
+    """Where to put it: in memory where there is plenty (there a copy of a database takes 14 ms, on a
+    disk 120), else wherever temporary files go."""
+    memory = Path("/dev/shm")
+    plenty = 4 * 1024**3
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if min(free, shutil.disk_usage(memory).free) >= plenty and os.access(memory, os.W_OK):
+            return str(memory)
+    except (OSError, ValueError):
+        pass  # no such place or no such figure, as on macOS
+    return None
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -59,7 +74,7 @@ class Server:
     def __init__(self) -> None:
         chosen = os.environ.get("HUB_TEST_PG_BIN")
         self.bin = Path(chosen) if chosen else program("postgres").parent
-        self.folder = Path(tempfile.mkdtemp(prefix="hub-test-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="hub-test-", dir=_room()))
         self.data = self.folder / "data"
         self.data.mkdir(mode=0o700)
         self._watcher = subprocess.Popen(
@@ -73,6 +88,9 @@ class Server:
         self._account.own(self.data)
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = 0
+        told = subprocess.run([self.bin / "postgres", "--version"], capture_output=True, check=True)
+        # Quicker by far where fsync is off; PostgreSQL 14 knows no other way.
+        self._copied = "" if b" 14." in told.stdout else " STRATEGY file_copy"
         self._initdb()
         self.start()
 
@@ -172,7 +190,7 @@ class Server:
         """A new database, a copy of ``template``; its name."""
         self._numbers += 1
         name = name or f"test_{self._numbers}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"{self._copied}')
         return name
 
     def drop(self, name: str) -> None:

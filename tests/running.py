@@ -12,6 +12,7 @@ import aiohttp
 import asyncpg
 import orjson
 import pytest
+from alike import lend_key
 from pydantic import TypeAdapter
 
 from hub.app import House, open_house
@@ -63,6 +64,8 @@ class Hub:
             }
         )
         own = self._state if is_own_issuer(settings) else None
+        if own is not None:
+            lend_key(own)
         self._stack = contextlib.AsyncExitStack()
         self.house = await self._stack.enter_async_context(
             open_house(settings, issuer_dir=own, pace=self._pace)

@@ -17,6 +17,7 @@ from visiting import (
     PATIENCE,
     STUDENT,
     Visit,
+    Visitors,
     book,
     offer,
     person,
@@ -129,7 +130,14 @@ async def test_an_escalation_is_shown_whole_by_one_read(hub: Hub, visit: Visit, 
     ],
 )
 async def test_what_no_topic_tells_of_is_shown_by_one_read_too(
-    hub: Hub, visit: Visit, sql: Any, email: str, place: str, read: str, shown: str
+    hub: Hub,
+    visit: Visit,
+    visitors: Visitors,
+    sql: Any,
+    email: str,
+    place: str,
+    read: str,
+    shown: str,
 ) -> None:
     key = await book(sql, OTHER_STUDENT, INSTRUCTOR, at="now() + interval '30 hours'")
     await offer(sql, key)
@@ -137,6 +145,8 @@ async def test_what_no_topic_tells_of_is_shown_by_one_read_too(
         """INSERT INTO api_keys (name, prefix, hash, scopes)
            VALUES ('Weather', 'hub_aaaa', sha256('a'), '{bookings:read}')"""
     )
+    # Who is online at the first read: somebody else, for one's own socket comes after it.
+    await (await visitors()).sign_in(hub.url, INSTRUCTOR)
     one = await _opened(hub, visit, email, place.format(key=key))
     await expect(visit.page.locator(shown).first).to_be_visible(timeout=PATIENCE)
     assert read in one.let[0]

@@ -8,14 +8,17 @@ from typing import Any
 
 from playwright.async_api import Page, expect
 from running import Hub
-from visiting import INSTRUCTOR, PATIENCE, PHONE, STUDENT, Visit, Visitors, book, offer
+from visiting import INSTRUCTOR, PATIENCE, PHONE, STUDENT, Visit, Visitors, book, offer, still
 
 _SOON = "now() + interval '30 hours'"
 
 
-async def _order(page: Page) -> list[str]:
-    ids = await page.locator(".option").evaluate_all("all => all.map(one => one.dataset.key)")
-    return [str(id) for id in ids]
+async def _are(page: Page, *ids: str) -> None:
+    """Wait until the options stand in this order."""
+    options = page.locator(".option")
+    await expect(options).to_have_count(len(ids), timeout=PATIENCE)
+    for place, id in enumerate(ids):
+        await expect(options.nth(place)).to_have_attribute("data-key", id, timeout=PATIENCE)
 
 
 async def _said(sql: Any, key: str, email: str) -> dict[str, Any]:
@@ -51,7 +54,7 @@ async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
     await page.keyboard.press("Enter")
     await expect(page.locator(".page h1")).to_have_text("Choose a new time")
     await expect(page.locator(".option")).to_have_count(3)
-    assert await _order(page) == [best, fair, poor]
+    await _are(page, best, fair, poor)
     first = page.locator(f'[data-key="{best}"]')
     await expect(first).to_contain_text("VFR")
     await expect(first).to_contain_text("93% confidence (high)")
@@ -67,7 +70,7 @@ async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
             break
     await page.keyboard.press("ArrowUp")
     await page.keyboard.press("ArrowUp")
-    assert await _order(page) == [poor, best, fair]
+    await _are(page, poor, best, fair)
     await expect(page.locator(".page [role=status].unseen")).to_contain_text("1st choice")
     grip = page.locator(f'[data-key="{poor}"] .grip')
     await expect(grip).to_be_focused()
@@ -84,12 +87,12 @@ async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
 
     other = instructor.page.locator(".other")
     await expect(other).to_contain_text("Jonah Bright has answered.", timeout=PATIENCE)
-    assert await _order(instructor.page) == [best, fair, poor]  # never the other's ranks
+    await _are(instructor.page, best, fair, poor)  # never the other's ranks
 
     # Replaced by buttons, with one impossible.
     await page.get_by_role("button", name="Move down").first.click()
     await page.locator(f'[data-key="{fair}"] .away-button').click()
-    assert await _order(page) == [best, poor, fair]
+    await _are(page, best, poor, fair)
     await expect(page.locator(".sent")).to_contain_text("Changed, not sent yet")
     await page.get_by_role("button", name="Replace my choice").click()
     await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
@@ -121,17 +124,15 @@ async def test_an_option_is_dragged_by_a_finger_on_a_phone(
     await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
     page = visit.page
     await expect(page.locator(".option")).to_have_count(3)
-    grip = await page.locator(f'[data-key="{best}"] .grip').bounding_box()
-    target = await page.locator(f'[data-key="{poor}"]').bounding_box()
-    assert grip is not None
-    assert target is not None
+    grip = await still(page.locator(f'[data-key="{best}"] .grip'))
+    target = await still(page.locator(f'[data-key="{poor}"]'))
     x, y = grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2
     await page.mouse.move(x, y)
     await page.mouse.down()
     for step in range(1, 11):
         await page.mouse.move(x, y + (target["y"] + target["height"] * 0.7 - y) * step / 10)
     await page.mouse.up()
-    assert await _order(page) == [fair, poor, best]
+    await _are(page, fair, poor, best)
     await expect(page.locator(f'[data-key="{best}"]')).to_contain_text("3rd choice")
 
 
@@ -147,12 +148,7 @@ async def test_an_option_is_dragged_by_touch_on_a_small_screen(
     grip = page.locator(f'[data-key="{best}"] .grip')
     await grip.scroll_into_view_if_needed()
     await page.evaluate("scrollBy(0, 60)")
-    box, other = (
-        await grip.bounding_box(),
-        await page.locator(f'[data-key="{fair}"]').bounding_box(),
-    )
-    assert box is not None
-    assert other is not None
+    box, other = await still(grip), await still(page.locator(f'[data-key="{fair}"]'))
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     far = other["height"] + 40
     before = await page.evaluate("scrollY")
@@ -168,7 +164,7 @@ async def test_an_option_is_dragged_by_touch_on_a_small_screen(
         await page.wait_for_timeout(16)
     await touch("touchEnd")
     await session.detach()
-    assert await _order(page) == [fair, best, poor]
+    await _are(page, fair, best, poor)
     assert await page.evaluate("scrollY") == before
     await expect(page.locator(".is-dragged")).to_have_count(0)
     await expect(page.locator(f'[data-key="{best}"]')).to_contain_text("2nd choice")
@@ -282,7 +278,7 @@ async def test_a_refusal_is_said_at_the_option_and_nothing_is_lost(
     fault = page.locator(f'[data-key="{best}"] .form-fault')
     await expect(fault).to_have_text("This one is not an option of this booking.", timeout=PATIENCE)
     await expect(page.locator(".answer-foot .form-fault")).to_contain_text("Not sent.")
-    assert await _order(page) == [poor, best, fair]
+    await _are(page, poor, best, fair)
     await page.unroute("**/preferences")
     await page.get_by_role("button", name="Send my choice").click()
     said = await _until_said(sql, key, STUDENT)

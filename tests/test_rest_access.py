@@ -123,6 +123,10 @@ MATRIX: dict[tuple[str, str], tuple[int, ...]] = {
     ("DELETE", "/api/v1/keys/{own}"):               (401, 403, 403, 403, 403, 204, 403, 403, 403),
     ("DELETE", "/api/v1/keys/{absent}"):            (401, 403, 403, 403, 403, 404, 403, 403, 403),
     # Sam's own hours are his and the admin's; robots see only what follows from them.
+    ("GET", "/api/v1/availability"):                (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability?user_id={sam}"):  (401, 200, 403, 403, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability?user_id={ina}"):  (401, 403, 403, 200, 403, 200, 403, 403, 403),
+    ("GET", "/api/v1/availability?user_id={absent}"): (401, 403, 403, 403, 403, 200, 403, 403, 403),
     ("GET", "/api/v1/availability/patterns"):       (401, 200, 200, 200, 200, 200, 403, 403, 403),
     ("GET", "/api/v1/availability/patterns?user_id={sam}"): (401, 200, 403, 403, 403, 200, 403, 403, 403),
     ("GET", "/api/v1/availability/patterns?user_id={ina}"): (401, 403, 403, 200, 403, 200, 403, 403, 403),

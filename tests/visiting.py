@@ -20,6 +20,7 @@ import orjson
 import pytest
 from playwright.async_api import (
     Browser,
+    FloatRect,
     Locator,
     Page,
     Route,
@@ -57,16 +58,32 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, kinds)), None)
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium. Only a developer's machine may lack it."""
+@pytest.fixture(scope="session")
+async def browsers() -> AsyncIterator[Callable[[], Awaitable[Browser]]]:
+    """Chromium, started once and again should it have died. Only a developer's machine may lack it."""
     path = chromium()
     if path is None and not os.environ.get("CI"):
         pytest.skip("no Chromium on this machine; name one in CHROMIUM")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=_FLAGS)
-        yield browser
-        await browser.close()
+        running: list[Browser] = []
+
+        async def living() -> Browser:
+            if not (running and running[-1].is_connected()):
+                running.append(await playwright.chromium.launch(executable_path=path, args=_FLAGS))
+            return running[-1]
+
+        yield living
+        for browser in running:
+            await browser.close()
+
+
+@pytest.fixture
+async def browser(browsers: Callable[[], Awaitable[Browser]]) -> AsyncIterator[Browser]:
+    """Chromium, with no profile in it before and after: each visit has one of its own."""
+    browser = await browsers()
+    yield browser
+    for context in browser.contexts:
+        await context.close()
 
 
 class Visit:
@@ -217,6 +234,19 @@ async def sql(hub: Hub) -> AsyncIterator[Any]:
     yield conn
     with contextlib.suppress(asyncpg.PostgresError):
         await conn.close()
+
+
+async def still(locator: Locator) -> FloatRect:
+    """Where something stands once it does: no picture, word or font that comes late moves it."""
+    before, stood = None, 0
+    async with asyncio.timeout(PATIENCE / 1000):
+        while True:
+            box = await locator.bounding_box()
+            stood = stood + 1 if box == before else 0
+            if box is not None and stood == 3:
+                return box
+            before = box
+            await asyncio.sleep(0.1)
 
 
 async def person(sql: Any, email: str) -> str:

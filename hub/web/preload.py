@@ -6,6 +6,7 @@ in the page: for all, or in a template for those who open it at that place (``bo
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -14,13 +15,19 @@ _MARK = re.compile(r"\{\{preload ([^}]+)\}\}")
 _IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?\bfrom\s*["'](\.[^"']+)["']""", re.MULTILINE)
 
 
+@functools.cache
+def _imports(script: bytes) -> list[str]:
+    # Every page asks it of the same files.
+    return _IMPORT.findall(script.decode())
+
+
 def modules(first: str, files: Mapping[str, bytes]) -> Iterator[str]:
     """``first`` and all it imports, near and far, each once. Raises KeyError for one that is not there."""
     ahead, seen = [first], {first}
     while ahead:
         name = ahead.pop(0)
         yield name
-        for path in _IMPORT.findall(files[name].decode()):
+        for path in _imports(files[name]):
             found = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
             if found not in seen:
                 seen.add(found)
