@@ -82,6 +82,8 @@ async def test_an_escalation_is_settled_by_hand_with_all_that_was_said(
     await expect(page.locator(".empty")).to_contain_text(
         "Nobody is looking for a new time", timeout=PATIENCE
     )
+    # The card had the focus, and is gone.
+    await expect(page.locator("#main h1")).to_be_focused()
     new = await sql.fetchrow(
         "SELECT * FROM bookings WHERE original_booking_id = $1::text::uuid", key
     )
@@ -106,6 +108,7 @@ async def test_the_old_time_is_kept_and_a_link_leads_from_the_flight(
     await card.get_by_role("button", name="Keep the old time").click()
     await page.locator("#confirm").get_by_role("button", name="Keep the old time").click()
     await expect(card).to_have_count(0, timeout=PATIENCE)
+    await expect(page.locator("#main h1")).to_be_focused()
     assert (
         await sql.fetchval("SELECT status FROM bookings WHERE id = $1::text::uuid", key)
         == "CONFIRMED"

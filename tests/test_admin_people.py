@@ -70,6 +70,7 @@ async def test_users_are_found_made_changed_and_deleted(hub: Hub, visit: Visit, 
     await dialog.get_by_role("button", name="Delete").click()
     await page.locator("#confirm").get_by_role("button", name="Delete").click()
     await expect(page.locator(".empty")).to_contain_text("Nobody found", timeout=PATIENCE)
+    await expect(page.locator("#main h1")).to_be_focused()
     assert await sql.fetchval("SELECT count(*) FROM users WHERE id = $1::text::uuid", key) == 0
 
     # Who has acted stays on record, and the form says so.

@@ -74,6 +74,8 @@ async def test_weekly_hours_and_an_exception(hub: Hub, visit: Visit, sql: Any) -
     await dialog.get_by_role("button", name="Delete").click()
     await expect(page.locator("#toasts")).to_contain_text("Deleted", timeout=PATIENCE)
     await expect(tuesday.locator('[data-kind="weekly"]')).to_have_count(0)
+    # What the form was opened with is gone: who is at the keyboard is not lost with it.
+    await expect(page.locator("#main h1")).to_be_focused()
     assert await sql.fetchval("SELECT count(*) FROM availability_patterns") == 0
 
 

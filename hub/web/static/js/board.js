@@ -84,6 +84,7 @@ export class Board {
     const shown = windowOf(flights, from, to, now);
     const part = (at) => ((at - shown.left) / (shown.right - shown.left)).toFixed(5);
     this._inner.style.setProperty("--hours", shown.hours);
+    setAttribute(this._axis, "data-long", shown.hours > 16);
     const lanes = lanesOf(flights, BY[by]);
     this._inner.style.setProperty("--lanes", lanes.reduce((sum, lane) => sum + lane.ends.length, 0));
     const ticks = Array.from({ length: shown.hours }, (_, hour) => shown.left + hour * HOUR);

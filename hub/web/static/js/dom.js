@@ -51,14 +51,17 @@ export function setIcon(svg, name) {
 /**
  * Make `parent`'s children those of `items`, in order, keeping every element whose key stays, so
  * that focus, scrolling and running animations survive: what has the focus is not moved, the others move
- * around it. What goes, goes with a fade (`leaving`).
+ * around it. What goes, goes with a fade (`leaving`); if it had the focus, the heading has it then, and not
+ * its neighbour, whom the next key was not meant for.
  */
 export function keyed(parent, items, keyOf, create, update) {
   const held = (parent.keyedElements ??= new Map());
   const wanted = new Set(items.map(keyOf));
+  let focused = false;
   for (const [key, element] of held) {
     if (wanted.has(key)) continue;
     held.delete(key);
+    focused ||= element.contains(document.activeElement);
     leave(element);
   }
   let at = firstStaying(parent.firstElementChild);
@@ -81,6 +84,7 @@ export function keyed(parent, items, keyOf, create, update) {
     } else parent.insertBefore(element, at);
     update(element, item);
   }
+  if (focused) refocus(parent.closest("dialog, main")?.querySelector("h1, h2"));
 }
 
 /** Empty an element and forget what it held by key. */
@@ -114,10 +118,10 @@ export function flash(element, kind) {
   element.flashing = setTimeout(() => element.classList.remove("is-new", "is-changed"), 6000);
 }
 
-/** What had the focus is gone, or about to be: `heading` has it then, as when the page was opened. */
+/** What had the focus is gone, or about to be: `heading`, if there is one, has it then, as when the page was opened. */
 export function refocus(heading) {
   const { activeElement: one, body } = document;
-  if (one && one !== body && !one.closest(".leaving") && one.checkVisibility?.() !== false) return;
+  if (!heading || (one && one !== body && !one.closest(".leaving") && one.checkVisibility?.() !== false)) return;
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
 }

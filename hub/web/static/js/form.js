@@ -10,7 +10,7 @@
  * the rest to the foot; the first field at fault gets the focus. Everything stays as it was typed.
  */
 import { Problem } from "./api.js";
-import { h, setAttribute, setText } from "./dom.js";
+import { h, refocus, setAttribute, setText } from "./dom.js";
 import { hear } from "./toast.js";
 import { SAY, clock, shortDate } from "./words.js";
 
@@ -115,6 +115,8 @@ export function dialog(title, element, { onclose = () => {} } = {}) {
   box.addEventListener("close", () => {
     removeEventListener("hashchange", leave);
     box.remove();
+    // The browser gives the focus back to what opened it; that may be what was removed here.
+    refocus(document.querySelector("#main h1"));
     onclose();
   });
   document.getElementById("app").append(box);
