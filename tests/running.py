@@ -19,6 +19,7 @@ from hub.app import House, open_house
 from hub.feed.doorbell import Pace
 from hub.identity.issuer import is_own_issuer
 from hub.rules import frames
+from hub.rules.cursor import parse
 from hub.settings import Settings
 
 #: Whatever the hub says to any client of these tests is one of the frames that its documents tell of.
@@ -82,6 +83,12 @@ class Hub:
     async def restart(self) -> None:
         await self.stop()
         await self.start()
+
+    async def has_read(self, conn: Any) -> None:
+        """Wait until the feed has handed on all that is committed: what is asked then is told it at once."""
+        seen = parse(await conn.fetchval("SELECT pg_current_snapshot()::text"))
+        async with asyncio.timeout(20):
+            await self.house.feed.reach(seen)
 
     def token(self, sub: str, ttl: float = 3600.0) -> str:
         """A token for ``users.cognito_user_id``."""

@@ -67,6 +67,7 @@ async def test_who_is_refused(conn: Conn, pool: Any, dsn: str) -> None:
         assert [await refused(node, cursor, lender) for cursor in taken] == ["retention"] * 4 + [
             None
         ]
+        await node.feed.turned()
         node.feed.honour(taken[-1])
         with pytest.raises(Gone, match="retention"):
             node.feed.honour(taken[-2])

@@ -54,6 +54,7 @@ async def test_a_long_way_is_gone_watch_by_watch_and_no_ping_runs_ahead(
     for _ in range(20):
         number += 1
         await sql.execute(MARK, f"N{number}")
+    await hub.has_read(sql)
     left = session.behind.snapshot
     before = len(client.heard)
     await client.read(5, until="live")

@@ -127,11 +127,12 @@ def _rows(heard: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 async def _storm(hub: Hub, updates: int) -> None:
-    """Update every booking again and again: each update is some 700 bytes for each watcher."""
+    """Update every booking again and again, each a batch of some 700 bytes a booking for each watcher."""
     conn = await asyncpg.connect(hub.dsn)
     try:
         for n in range(updates):
             await conn.execute(MARK, f"N{n}")
+            await hub.has_read(conn)
     finally:
         await conn.close()
 
@@ -267,6 +268,7 @@ async def test_a_stopped_process_resumes_to_the_true_state(
         else:
             raise AssertionError("the stopped client never fell behind")
         await conn.execute(MARK, "NLAST")
+        await hub.has_read(conn)
         await conn.close()
         began = monotonic()
         brisk = await connect(hub, await hub.token_of(ADMIN))

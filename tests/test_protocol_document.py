@@ -27,7 +27,6 @@ from hub.fanout import judgement, pictures
 from hub.live import session, tickets
 from hub.model import RescheduleOption
 from hub.rules import closing, frames
-from hub.rules.cursor import parse
 from hub.rules.limits import LIMITS
 from hub.rules.topics import TOPICS
 from hub.settings import Settings
@@ -274,9 +273,7 @@ class Conversation:
         if mark == "sql>":
             await self.sql.execute(await self.held.filled(rest))
             # Who resumes is told what the feed has read, and the rest later; here it is told all at once.
-            seen = parse(await self.sql.fetchval("SELECT pg_current_snapshot()::text"))
-            async with asyncio.timeout(20):
-                await self.hub.house.feed.reach(seen)
+            await self.hub.has_read(self.sql)
         elif mark == "http>":
             method, path, body = (await self.held.filled(rest)).split(" ", 2)
             token = await self.hub.token_of("admin@example.com")
