@@ -42,8 +42,10 @@ async def _row(sql: Any, key: str) -> Any:
 async def test_a_flight_is_booked_and_a_clash_is_said_at_its_field(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    await book(sql, OTHER_STUDENT, INSTRUCTOR, at=_SOON, tail="N1TAKEN", minutes=90)
-    at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=3)
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+    at = noon + timedelta(days=3)
+    soon = f"timestamptz '{at.isoformat()}'"
+    await book(sql, OTHER_STUDENT, INSTRUCTOR, at=soon, tail="N1TAKEN", minutes=90)
     visit.refusals |= {409, 422}
     await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
     page = visit.page
