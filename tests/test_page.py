@@ -239,10 +239,10 @@ async def test_without_a_development_issuer_it_says_where_to_sign_in() -> None:
 async def test_a_flight_is_changed_and_a_refusal_is_said_at_its_field(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    key = await book(sql, at="date_trunc('hour', now()) + interval '30 minutes'", minutes=90)
-    other = await book(
-        sql, STUDENT, "maya.lindqvist@example.com", at="date_trunc('hour', now())", tail="N2PAGE"
-    )
+    hour = "date_trunc('hour', now(), 'UTC')"
+    key = await book(sql, at=f"{hour} + interval '15 minutes'", minutes=90)
+    maya = "maya.lindqvist@example.com"
+    other = await book(sql, STUDENT, maya, at=hour, tail="N2PAGE", minutes=120)
     await visit.sign_in(hub.url, INSTRUCTOR, "#/day")
     page = visit.page
     visit.refusals |= {409, 412}
