@@ -45,6 +45,7 @@ async def test_a_flight_is_booked_and_a_clash_is_said_at_its_field(
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     at = noon + timedelta(days=3)
     soon = f"timestamptz '{at.isoformat()}'"
+    await sql.execute("DELETE FROM bookings")
     await book(sql, OTHER_STUDENT, INSTRUCTOR, at=soon, tail="N1TAKEN", minutes=90)
     visit.refusals |= {409, 422}
     await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
