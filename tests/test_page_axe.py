@@ -35,7 +35,7 @@ async def test_the_day_and_ones_own_flights(
     await judge("door")
     await visit.sign_in(hub.url, ADMIN, "#/day")
     for shape in ("Aircraft", "Instructor", "List"):
-        await page.get_by_role("button", name=shape).click()
+        await page.get_by_role("button", name=shape, exact=True).click()
         await expect(page.locator(":is(.slot, .row):visible").first).to_be_visible(timeout=PATIENCE)
         await judge(f"day as {shape}")
     await page.locator(".row:visible").last.click()
