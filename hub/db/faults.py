@@ -48,7 +48,6 @@ _PASSING = (
     "25P03",  # idle in transaction for too long
     "57014",  # cancelled, as by statement_timeout
     "57P05",  # idle session timeout
-    "55P03",  # lock not available
 )
 _CONTENDED = {"40001", "40P01"}  # serialization failure, deadlock: the same again will do
 
@@ -132,6 +131,8 @@ def _from_server(error: asyncpg.PostgresError) -> HubError | None:
             return _invalid(where, _SENTENCES.get(constraint or "", "This value is not allowed."))
         case "23502":
             return _invalid(f"/{error.column_name}" if error.column_name else "", "This is needed.")
+        case "55P03":
+            return Unavailable("Another change holds this; try again in a moment.")
         case "22001":
             return _invalid("", "A text is too long.")
     if state in _CONTENDED:

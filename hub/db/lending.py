@@ -3,14 +3,17 @@
 asyncpg's own pool starts a task, a timeout and a queue's future for every acquire and release, which
 costs more than a small read itself. So a connection, once acquired, is passed from borrower to
 borrower, and goes back to asyncpg's pool only when something was wrong with it, or nobody needed it
-for long. Invariants: no more than the pool's size are out; who has waited longest is next; a
-connection that is given on is idle.
+for long. Invariants: no more than the pool's size are out, and of writes, which may wait for each
+other's locks, one less: somebody can always read; who has waited longest is next; a connection that is
+given on is idle.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -38,6 +41,7 @@ class Pool(_Base):
         self._free: list[tuple[Lent, float]] = []
         self._waiting: deque[asyncio.Future[Lent | None]] = deque()
         self._lent = 0
+        self._writes = asyncio.Semaphore(max(1, self.get_max_size() - 1))
         #: What is read together, by its statement (see ``hub.db.together``).
         self.together: dict[str, Together] = {}
 
@@ -63,6 +67,19 @@ class Pool(_Base):
         except BaseException:
             self._lost()
             raise
+
+    @asynccontextmanager
+    async def a_write(self, wait: float) -> AsyncIterator[None]:
+        """One of the writes that may be under way, within ``wait`` seconds. Raises TimeoutError."""
+        if self._writes.locked():
+            async with asyncio.timeout(wait):
+                await self._writes.acquire()
+        else:
+            await self._writes.acquire()
+        try:
+            yield
+        finally:
+            self._writes.release()
 
     async def _wait(self, loop: asyncio.AbstractEventLoop, until: float) -> Lent | None:
         """What the next to give back has; None: there is room to acquire one."""

@@ -32,6 +32,8 @@ logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 #: How long, in seconds, a request waits for a connection of the pool before it is refused.
 WAIT = 5.0
+#: How long, in seconds, a write waits for a lock: it holds a connection meanwhile.
+LOCK_WAIT = 3.0
 #: How much longer than the server's own timeout, in seconds, the client waits before it gives up.
 _GRACE = 2.0
 
@@ -153,21 +155,25 @@ async def _lent(pool: Pool, wait: float) -> AsyncIterator[Connection]:
     await pool.give_back(lent)
 
 
+_BEGINS = "SELECT set_config('hub.actor', $1, true), set_config('lock_timeout', $2, true)"
+
+
 @asynccontextmanager
 async def writing(pool: Pool, actor: str | None, *, wait: float = WAIT) -> AsyncIterator[Write]:
     """One transaction, committed when the block ends and rolled back when it raises.
 
     ``actor`` is the ``users.id`` on whose behalf it is done; triggers read it as the setting
-    ``hub.actor`` ("" for the system). Raises Conflict, Invalid or Unavailable. One with the code
+    ``hub.actor`` ("" for the system). Raises Conflict, Invalid or Unavailable, that too after
+    ``LOCK_WAIT`` seconds of waiting for what another transaction holds. One with the code
     ``contended`` took no effect and may be tried again at once, from the start.
     """
     phase = Phase()
     with translated(phase):
-        async with _lent(pool, wait) as conn:
+        async with pool.a_write(wait), _lent(pool, wait) as conn:
             transaction = conn.transaction()
             await transaction.start()
             try:
-                await conn.execute("SELECT set_config('hub.actor', $1, true)", actor or "")
+                await conn.execute(_BEGINS, actor or "", f"{LOCK_WAIT * 1000:.0f}")
                 write = Write(conn)
                 yield write
                 xid = await conn.fetchval("SELECT pg_current_xact_id_if_assigned()::text")
