@@ -39,7 +39,7 @@ class Audit {
       to: field("to", W.toDay, h("input", { type: "date" })),
       entity_id: field("entity_id", W.entityId, h("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: "36" })),
     };
-    for (const one of Object.values(this.fields)) onchosen(one.input, () => this.narrow());
+    for (const one of Object.values(this.fields)) onchosen(one.input, () => this.narrow(), this.ctx.signal);
     this.summary = h("summary");
     this.clear = h("a", { href: "#/admin/audit" }, W.clear);
     this.place = h("div");

@@ -53,7 +53,7 @@ class Bookings {
     this.to = field("to", W.toDay, h("input", { type: "date" }));
     this.person = field("person", W.person, select([["", W.everyone]]));
     this.aircraft = field("aircraft", W.aircraft, h("input", { type: "text", autocomplete: "off", placeholder: W.any, maxlength: "50" }));
-    for (const one of [this.from, this.to, this.person, this.aircraft]) onchosen(one.input, () => this.narrow());
+    for (const one of [this.from, this.to, this.person, this.aircraft]) onchosen(one.input, () => this.narrow(), this.ctx.signal);
     this.statuses = Object.entries(STATUS).map(([name, { word, icon: sign }]) => {
       const chip = h("button", { type: "button", class: "pill toggle", "data-status": name, "aria-pressed": "false" }, icon(sign), word);
       chip.addEventListener("click", () => {

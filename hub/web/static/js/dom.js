@@ -130,15 +130,16 @@ const PAUSE = 1500; // ms without a key, after which a typed date is meant
 
 /**
  * `run()` whenever another value is chosen. A browser tells of a date at each key, and most of those are days
- * nobody means (the year 0002): typed, one counts when the field is left, at Enter, or after a pause.
+ * nobody means (the year 0002): typed, one counts when the field is left, at Enter, or after a pause. A page
+ * that goes (`signal`) takes the field from whoever is at it: that chooses nothing.
  */
-export function onchosen(input, run) {
+export function onchosen(input, run, signal) {
   let typing = false;
   let open = false; // something was told that has not counted yet
   let timer;
   const count = () => {
     clearTimeout(timer);
-    if (open) run();
+    if (open && !signal.aborted) run();
     open = false;
   };
   input.addEventListener("keydown", ({ key }) => (key === "Enter" ? count() : (typing = input.type === "date")));

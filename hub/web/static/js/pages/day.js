@@ -51,7 +51,7 @@ class Day {
     onchosen(this.pick, () => {
       const day = dayOf(this.pick.value);
       if (day !== null) this.to(day);
-    });
+    }, this.ctx.signal);
     this.shapes = new Map(
       Object.entries(SHAPES).map(([shape, [sign, word]]) => [
         shape,
