@@ -706,6 +706,12 @@ def test_a_socket_that_fills_while_rights_are_judged_misses_nothing_of_that_batc
     assert line.is_paused
     line.is_paused = False
     session.resumed()
+    # With another role all is read anew, what is still hers as well: the notice is in that picture, or
+    # told beyond it.
+    [errand] = [one for one in hub.hands.starts if not one.over]
+    errand.answer([notice])
+    rows = [row["id"] for said in line.sent if said["type"] == "rows" for row in said["rows"]]
     told = [item for said in line.sent if said["type"] == "change" for item in said["transactions"]]
-    assert [one["items"][0]["key"] for one in told] == [KEYS[0]]
+    assert rows + [one["items"][0]["key"] for one in told] == [KEYS[0]]
+    assert line.sent[-1]["type"] == "live"
     assert [said["code"] for said in line.sent if said["type"] == "error"] == ["forbidden"]

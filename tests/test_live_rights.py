@@ -259,6 +259,22 @@ async def test_an_admin_who_becomes_an_instructor_keeps_only_their_own_on_the_sc
     assert {item["key"] for one in change["transactions"] for item in one["items"]} == {mine}
 
 
+async def test_another_role_is_told_though_the_rows_stay_the_same(
+    hub: Hub, connect: Connect, sql: Any
+) -> None:
+    """What one may do with them is another matter: whoever shows them asks anew."""
+    id, email = await sql.fetchrow(
+        "SELECT id, email FROM users WHERE role = 'INSTRUCTOR' ORDER BY id LIMIT 1"
+    )
+    client = await connect(hub, await hub.token_of(email))
+    await client.watch("1", "bookings")
+    await sql.execute("UPDATE users SET role = 'STUDENT' WHERE id = $1", id)
+    assert set(await _follow_reset(client, "1")) == set(client.rows["1"])
+    # A name is no right.
+    await sql.execute("UPDATE users SET phone_number = '+1 650 555 0100' WHERE id = $1", id)
+    assert await client.silent()
+
+
 async def test_an_instructor_reassigned_loses_the_flight_on_the_screen(
     hub: Hub, connect: Connect, sql: Any
 ) -> None:

@@ -247,11 +247,13 @@ class Follower(Voice):
             self._judge(now)
 
     def _judge(self, now: Principal) -> None:
-        self.principal = now
+        was, self.principal = self.principal, now
+        # Another role sees, and may do, other things, though the rows may be the same.
+        anew = was is not None and was.role != now.role
         stale = {
             watch.view
             for watch in self.watches.values()
-            if audience(now, watch.view.topic.name) != watch.view.audience
+            if anew or audience(now, watch.view.topic.name) != watch.view.audience
         }
         if stale:
             self.restart(stale, "rights")

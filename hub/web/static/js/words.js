@@ -43,7 +43,11 @@ export const CATEGORY = {
 };
 
 const LOCALE = "en-US";
-const format = (options) => new Intl.DateTimeFormat(LOCALE, { hourCycle: "h23", ...options });
+const format = (options) => {
+  const made = new Intl.DateTimeFormat(LOCALE, { hourCycle: "h23", ...options });
+  // A database may hold what is no moment ("infinity"): that is no reason to stop drawing.
+  return { format: (at) => (Number.isNaN(Number(at ?? 0)) ? "–" : made.format(at)), formatToParts: (at) => made.formatToParts(at || 0) };
+};
 const CLOCK = format({ hour: "2-digit", minute: "2-digit" });
 const SECONDS = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const ZULU = format({ hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
@@ -99,7 +103,7 @@ export function countdown(ms) {
   const two = (number) => String(number).padStart(2, "0");
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);
-  if (hours >= 24) return { word: `${Math.floor(hours / 24)} d ${hours % 24} h`, kind: "calm" };
+  if (!(hours < 24)) return { word: Number.isNaN(hours) ? "–" : `${Math.floor(hours / 24)} d ${hours % 24} h`, kind: "calm" };
   if (hours >= 2) return { word: `${hours} h ${two(minutes % 60)} min`, kind: "calm" };
   if (minutes >= 30) return { word: hours ? `1 h ${two(minutes % 60)} min` : `${minutes} min`, kind: "soon" };
   return { word: `${minutes} min ${two(seconds % 60)} s`, kind: "last" };

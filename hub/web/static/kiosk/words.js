@@ -15,7 +15,11 @@ export const STATUS = {
   CANCELLED: { word: "Cancelled", icon: "cancelled" },
 };
 
-const format = (options) => new Intl.DateTimeFormat("en-US", { hourCycle: "h23", timeZone: ZONE, ...options });
+const format = (options) => {
+  const made = new Intl.DateTimeFormat("en-US", { hourCycle: "h23", timeZone: ZONE, ...options });
+  // A database may hold what is no moment ("infinity"): that is no reason to stop drawing.
+  return { format: (at) => (Number.isNaN(at) ? "–" : made.format(at)), formatToParts: (at) => made.formatToParts(at) };
+};
 const CLOCK = format({ hour: "2-digit", minute: "2-digit" });
 const SECONDS = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const ZULU = format({ hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: "UTC" });
@@ -41,7 +45,7 @@ export const weekday = (at) => WEEKDAY.format(at);
 /** The hour of the school's clock, 0 to 23. */
 export const hour = (at) => Number(CLOCK.format(at).slice(0, 2));
 /** "14:05", or with its weekday where that is another day's: "Mon 14:05" */
-export const moment = (at, now) => (day(at) === day(now) ? clock(at) : `${weekday(at)} ${clock(at)}`);
+export const moment = (at, now) => (day(at) === day(now) || Number.isNaN(at) ? clock(at) : `${weekday(at)} ${clock(at)}`);
 
 /** "now", "in 25 min", "in 3 h 05 min" */
 export function until(ms) {
