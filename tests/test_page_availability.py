@@ -31,7 +31,7 @@ async def test_weekly_hours_and_an_exception(hub: Hub, visit: Visit, sql: Any) -
     await expect(end).to_have_attribute("aria-invalid", "true", timeout=PATIENCE)
     await expect(end).to_be_focused()
     described = str(await end.get_attribute("aria-describedby")).split()[-1]
-    await expect(page.locator(f"#{described}")).to_contain_text("is not after start_time")
+    await expect(page.locator(f"#{described}")).to_contain_text("is not after the start")
     await expect(dialog.get_by_label("From")).to_have_value("17")
     assert await page.locator(".chip").count() == 0  # taken back
     await end.fill("20:30")

@@ -18,8 +18,10 @@ import hub
 from hub.errors import Invalid, Stale, Unparsable
 from hub.model import BookingStatus
 from hub.rest import strict
+from hub.rest.asked import _faults
 from hub.rules.moments import rfc3339
 from hub.rules.status import MOVES, may_move
+from hub.schedule import fields
 from hub.schedule.drafts import BookingDraft, BookingPatch
 from hub.schedule.version import ANY, Expected, encode, version
 
@@ -194,3 +196,30 @@ def test_a_nul_is_pointed_at() -> None:
     with pytest.raises(Invalid) as caught:
         strict.loads(b'{"a/b":[0,"x\\u0000"],"c":"\\\\u0000"}')
     assert [fault.pointer for fault in caught.value.faults] == ["/a~1b/1"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("departure_airport", "a b", "is not an airport's code such as KPAO"),
+        ("aircraft_id", "zz !", "is not a registration such as N4821L"),
+        ("duration_minutes", 0, "should be greater than or equal to 1"),
+        ("duration_minutes", "x", "is not a whole number"),
+        ("departure_latitude", "x", "is not a number"),
+    ],
+)
+def test_a_misfit_is_told_in_words(field: str, value: object, told: str) -> None:
+    """After the field's name, without a pattern: forms say it as it is."""
+    with pytest.raises(ValidationError) as wrong:
+        BookingPatch.model_validate({field: value})
+    assert [fault.detail for fault in _faults(wrong.value, str)] == [told]
+
+
+def test_every_pattern_has_its_words() -> None:
+    patterns = {
+        found.pattern
+        for kind in vars(fields).values()
+        for found in getattr(kind, "__metadata__", ())
+        if getattr(found, "pattern", None) is not None
+    }
+    assert patterns == set(fields.MISFITS)

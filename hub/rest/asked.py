@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from hub.errors import Fault, Unparsable
 from hub.rest import codings, strict
 from hub.rest.problem import Refused
+from hub.schedule.fields import MISFITS
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -36,7 +37,14 @@ _SAID = {
     "missing": "is needed",
     "extra_forbidden": "is not known here",
     "model_type": "is not an object",
+    "float_parsing": "is not a number",
+    "float_type": "is not a number",
+    "int_parsing": "is not a whole number",
+    "int_type": "is not a whole number",
 }
+_MISFITS = {f"String should match pattern '{one}'": said for one, said in MISFITS.items()}
+#: What pydantic's sentences begin with, where a fault's begins with the field's name.
+_SUBJECT = re.compile(r"^\w+ (?=should )")
 
 
 def query(model: type[M], request: web.Request, many: Collection[str] = ()) -> M:
@@ -161,4 +169,5 @@ def _said(told: Mapping[str, Any]) -> str:
     said = str(told["msg"])
     if told["type"] == "value_error":
         return said.removeprefix("Value error, ")  # the rest is a validator's own
-    return said[:1].lower() + said[1:]
+    said = _MISFITS.get(said, said)
+    return _SUBJECT.sub("", said[:1].lower() + said[1:])

@@ -17,7 +17,7 @@ def misfit(start: str | None, end: str | None) -> str | None:
     if (start is None) != (end is None):
         return "is given without the other: give both times, or neither for the whole day"
     if start is not None and end is not None and not start < end:
-        return "is not after start_time; midnight is 24:00, and hours over midnight are two rows"
+        return "is not after the start; midnight is 24:00, and hours over midnight are two rows"
     return None
 
 

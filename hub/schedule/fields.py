@@ -22,6 +22,20 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 #: Neither end a space; no control, no line's end, nothing that turns about the direction of writing.
 _NO = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 _ONE_LINE = rf"^[^\s{_NO}]([^{_NO}]*[^\s{_NO}])?$"
+_AIRPORT = r"^[A-Z0-9][A-Z0-9-]{1,9}$"
+_AIRCRAFT = r"^[A-Z0-9][A-Z0-9-]{0,49}$"
+_EMAIL = r"^[^\s@\x00-\x1f]+@[^\s@\x00-\x1f]+$"
+_PHONE = r"^\+?[0-9][0-9 ().-]{2,18}$"
+_SUBJECT = r"^[!-~]([ -~]{0,253}[!-~])?$"
+#: What is told of a text that does not match: a pattern tells people nothing.
+MISFITS = {
+    _ONE_LINE: "is not one line of text without space at its ends",
+    _AIRPORT: "is not an airport's code such as KPAO",
+    _AIRCRAFT: "is not a registration such as N4821L",
+    _EMAIL: "is not an e-mail address",
+    _PHONE: "is not a phone number such as +1 650 555 0100",
+    _SUBJECT: "is not what a token may have for its subject",
+}
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -92,9 +106,9 @@ Moment = Annotated[datetime, BeforeValidator(_moment), _MOMENT_SCHEMA]
 #: A moment at which a flight of this school may be.
 FlightTime = Annotated[datetime, BeforeValidator(_flight_time), _MOMENT_SCHEMA]
 #: An ICAO, IATA or local code.
-Airport = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{1,9}$")]
+Airport = Annotated[str, StringConstraints(pattern=_AIRPORT)]
 #: A registration, the N-number with its dash if it has one.
-Aircraft = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{0,49}$")]
+Aircraft = Annotated[str, StringConstraints(pattern=_AIRCRAFT)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Minutes = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=24 * 60)]
@@ -125,12 +139,10 @@ Name = Annotated[
         pattern=_ONE_LINE,
     ),
 ]
-Email = Annotated[
-    str, StringConstraints(max_length=255, pattern=r"^[^\s@\x00-\x1f]+@[^\s@\x00-\x1f]+$")
-]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ().-]{2,18}$")]
+Email = Annotated[str, StringConstraints(max_length=255, pattern=_EMAIL)]
+Phone = Annotated[str, StringConstraints(pattern=_PHONE)]
 #: A token's subject: what ``tokens`` takes for one.
-Subject = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,253}[!-~])?$")]
+Subject = Annotated[str, StringConstraints(pattern=_SUBJECT)]
 #: A title, as much as its column holds; and a text of a few paragraphs.
 Line = Annotated[
     str,
