@@ -59,6 +59,13 @@ async def test_an_escalation_is_settled_by_hand_with_all_that_was_said(
     await expect(card).to_have_attribute("data-escalated", "yes", timeout=PATIENCE)
     await expect(page.locator(".day-words")).to_contain_text("1 flight needs you")
 
+    # What somebody ruled out is asked about by name.
+    await lines.nth(0).get_by_role("button", name="Choose this time").click()
+    question = page.locator("#confirm")
+    await expect(question).to_contain_text("Jonah Bright can’t make it then.")
+    await expect(question).to_contain_text("Jonah Bright and Tomás Herrera are told")
+    await question.get_by_role("button", name="Cancel").click()
+
     # The slot was taken since: said at that option, with the times; the next one is free.
     await book(
         sql,

@@ -182,6 +182,7 @@ class Escalations {
     parts.take.disabled = past;
     setAttribute(parts.take, "aria-label", past ? null : `${W.take}: ${when(at, now)}`);
     const lines = ["student", "instructor"].map((who, index) => [names[index], rank(said?.[who], option.id)]).filter(([, word]) => word);
+    parts.unable = lines.filter(([, word]) => word === W.cannot).map(([name]) => name);
     keyed(parts.ranks, lines, ([name]) => name, ([name]) => h("li", {}, h("span", { class: "quiet" }, `${name}: `), h("b")), (line, [, word]) => {
       setText(line.lastElementChild, word);
       setAttribute(line, "data-no", word === W.cannot ? "yes" : null);
@@ -243,7 +244,7 @@ class Escalations {
     const at = when(Date.parse(option.suggested_datetime), ctx.clock.now());
     const shown = ranks(item.row, this.answers.get(item.row.id));
     setText(parts.fault, "");
-    if (!(await ctx.confirm({ title: W.takeTitle, text: W.takeText(capital(at), item.parts.name.textContent), yes: W.takeYes }))) return;
+    if (!(await ctx.confirm({ title: W.takeTitle, text: W.takeText(capital(at), item.parts.name.textContent, parts.unable), yes: W.takeYes }))) return;
     await this._write(item, parts.take, parts.fault, async () => {
       // Chosen by what was shown: where that is old, it is shown anew and asked again.
       await this._ask(item.row);

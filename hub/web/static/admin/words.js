@@ -1,7 +1,7 @@
 /**
  * Every word the admin's panels say. en-US. What the whole page shares is in js/words.js.
  */
-import { ROLE, STATUS, TRAINING, clock, clockSeconds, plural, relativeDay, shortDate } from "../js/words.js";
+import { ROLE, STATUS, TRAINING, WEEKDAYS, clock, clockSeconds, plural, relativeDay, shortDate } from "../js/words.js";
 
 export const MENU = {
   bookings: "Bookings",
@@ -192,7 +192,7 @@ export const W = {
   unranked: "no rank",
   take: "Choose this time",
   takeTitle: "Move the flight to this time?",
-  takeText: (when, who) => `${when}. ${who} are told at once.`,
+  takeText: (when, who, unable) => `${when}. ${unable.length ? `${unable.join(" and ")} can’t make it then. ` : ""}${who.replace(" · ", " and ")} are told at once.`,
   takeYes: "Move it",
   saidAnew: "Somebody has changed their answer since. Look again, then choose.",
   taken: (when) => `Moved to ${when}`,
@@ -248,7 +248,7 @@ export const W = {
   editDevice: "Kiosk",
   revoke: "Revoke",
   revokeTitle: (name) => `Revoke ${name}?`,
-  revokeDevice: "It goes dark at once and must be paired anew to show anything.",
+  revokeDevice: "It shows nothing but a pairing code at once, and must be paired anew.",
   revokeKey: "Whatever uses it is refused at once, and its open connections are closed. This cannot be undone.",
   isRevoked: (name) => `${name} is revoked`,
   notDone: "That was not done",
@@ -360,6 +360,7 @@ export function said(member, value, names, now) {
   if (value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return W.empty;
   if (typeof value === "boolean") return value ? W.yes : W.no;
   if (member === "status") return STATUS[value]?.word ?? String(value);
+  if (member === "day_of_week") return WEEKDAYS[value] ?? String(value);
   if (member === "role") return ROLE[value] ?? String(value);
   if (member === "training_level") return TRAINING[value] ?? String(value);
   if (member === "ai_confidence_score") return `${Math.round(value * 100)}%`;

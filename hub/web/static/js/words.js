@@ -6,7 +6,7 @@
 export const STATUS = {
   CONFIRMED: { word: "Confirmed", short: "Conf.", icon: "confirmed" },
   AT_RISK: { word: "At risk", short: "Risk", icon: "at-risk" },
-  RESCHEDULING: { word: "Rescheduling", short: "Move", icon: "rescheduling" },
+  RESCHEDULING: { word: "Rescheduling", short: "Resch.", icon: "rescheduling" },
   COMPLETED: { word: "Completed", short: "Done", icon: "completed" },
   CANCELLED: { word: "Cancelled", short: "Canc.", icon: "cancelled" },
 };
