@@ -161,22 +161,22 @@ BEGIN
       FROM (VALUES
         ( 3, 1, -1800,   60, 310, 12, 19, 10.0, 4500, 'VFR',  'Broken at 4,500, breezy',        0.71),
         ( 3, 2, -1800, 1500, 290,  7, NULL, 10.0, NULL, 'VFR', 'Clear after the fog burns off', 0.93),
-        ( 3, 3, -1800, 2520, 300,  9, NULL, 8.0, 3500, 'VFR',  'Scattered, light wind',         0.80),
+        ( 3, 3, -1800, 2520, 300,  9, NULL, 8.0, NULL, 'VFR',  'Scattered, light wind',         0.80),
         (19, 1,   -45, 3060, 320,  8, NULL, 10.0, NULL, 'VFR', 'Clear, light wind',             0.94),
-        (19, 2,   -45, 4380, 300, 11, NULL, 9.0, 5000, 'VFR',  'Few clouds at 5,000',           0.82),
+        (19, 2,   -45, 4380, 300, 11, NULL, 9.0, NULL, 'VFR',  'Few clouds at 5,000',           0.82),
         (19, 3,   -45, 5580, 270, 14, 21, 7.0, 2800, 'MVFR',   'Broken at 2,800, gusty',        0.58),
         (26, 1,  -690, 3000, 330,  6, NULL, 10.0, NULL, 'VFR', 'Clear',                         0.91),
-        (26, 2,  -690, 4500, 340, 10, NULL, 10.0, 6000, 'VFR', 'Few clouds at 6,000',           0.88),
+        (26, 2,  -690, 4500, 340, 10, NULL, 10.0, NULL, 'VFR', 'Few clouds at 6,000',           0.88),
         (26, 3,  -690, 5520, 160, 12, 18, 6.0, 3200, 'VFR',    'Ahead of the next front',       0.61),
         (30, 1,  -180, 3180, 250,  9, NULL, 10.0, NULL, 'VFR', 'Clear, light wind',             0.96),
         (30, 2,  -180, 4440, 260, 13, NULL, 10.0, 7000, 'VFR', 'High overcast',                 0.79),
         (30, 3,  -180, 5640, 240, 15, 22, 10.0, 4000, 'VFR',   'Breezy in the pass',            0.64),
-        (39, 1,  -780, 2580, 280,  5, NULL, 10.0, 4000, 'VFR', 'Scattered at 4,000',            0.89),
+        (39, 1,  -780, 2580, 280,  5, NULL, 10.0, NULL, 'VFR', 'Scattered at 4,000',            0.89),
         (39, 2,  -780, 4320, 290, 10, NULL, 8.0, 3000, 'MVFR', 'Marine layer lifting late',     0.67),
         (39, 3,  -780, 5700, 300,  8, NULL, 10.0, NULL, 'VFR', 'Clear',                         NULL),
         (49, 1,  -400, 2940, 350,  7, NULL, 10.0, NULL, 'VFR', 'Clear',                         0.90),
-        (49, 2,  -400, 4200, 330,  8, NULL, 10.0, 6500, 'VFR', 'Few clouds at 6,500',           0.92),
-        (49, 3,  -400, 5460, 310, 12, NULL, 9.0, 4500, 'VFR',  'Scattered at 4,500',            0.77)
+        (49, 2,  -400, 4200, 330,  8, NULL, 10.0, NULL, 'VFR', 'Few clouds at 6,500',           0.92),
+        (49, 3,  -400, 5460, 310, 12, NULL, 9.0, NULL, 'VFR',  'Scattered at 4,500',            0.77)
       ) AS o (n, place, offered, starts, wind_from, wind, gust, visibility, ceiling, category, conditions, score)
       JOIN bookings b ON b.id = (cast_id || lpad(o.n::text, 12, '0'))::uuid;
 

@@ -22,10 +22,12 @@ from hub.simulate.stage import GiveWay, Note, Record, Stage, route, zulu
 
 #: So many flights waiting for their people's choice at a time are enough to follow.
 MOST_RESCHEDULING = 6
+#: Conditions, the ceiling (the lowest layer that is broken or overcast; few and scattered are none) in
+#: feet, and the visibility in statute miles.
 _SKIES = (
     ("Clear", None, 10),
-    ("Few clouds", 6000, 10),
-    ("Scattered, light wind", 4500, 10),
+    ("Few clouds", None, 10),
+    ("Scattered, light wind", None, 10),
     ("Broken, breezy", 3400, 8),
     ("Marine layer lifting late", 2600, 6),
 )

@@ -10,6 +10,7 @@ import { Reading, act, button, drawing, everything, head, standIn } from "./part
 import { MENU, W, when } from "./words.js";
 
 const EVERY = 10_000; // ms
+const SOON = 2000;
 const CODE = 8; // letters
 
 export function mount(root, ctx) {
@@ -30,13 +31,21 @@ class Devices {
     root.append(this.head.element, this.place, this.list, this.past);
     ctx.title(MENU.devices);
     this.seen = null; // once there is a picture: {last, there}
-    this.picture = new Picture(ctx, { topic: "devices", path: "/devices", filter: {}, onchange: this.draw });
+    this.picture = new Picture(ctx, { topic: "devices", path: "/devices", filter: {}, onchange: () => this._changed() });
     ctx.clock.minute(this.draw, ctx.signal);
     this.draw();
   }
 
   unmount() {
+    clearTimeout(this.soon);
     this.picture.close();
+  }
+
+  /** What was just paired or revoked comes or goes in a moment: who is there is asked for then. */
+  _changed() {
+    this.draw();
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.seen?.again(), SOON);
   }
 
   async _see(signal) {
