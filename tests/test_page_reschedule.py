@@ -40,6 +40,26 @@ async def _until_said(sql: Any, key: str, email: str) -> dict[str, Any]:
     return said
 
 
+async def _better(sql: Any, key: str, *, deadline: str = "now() + interval '5 hours'") -> str:
+    """Offer one time more, and let there be another deadline; the option's id."""
+    async with sql.transaction():
+        await sql.execute(
+            f"""UPDATE preference_rankings SET deadline = {deadline}
+                 WHERE booking_id = $1::text::uuid""",
+            key,
+        )
+        return str(
+            await sql.fetchval(
+                """INSERT INTO reschedule_options
+                     (booking_id, suggested_datetime, weather_forecast, ai_confidence_score)
+                   SELECT id, date_trunc('hour', scheduled_datetime) + interval '19 days',
+                          '{}', 0.99
+                     FROM bookings WHERE id = $1::text::uuid RETURNING id::text""",
+                key,
+            )
+        )
+
+
 async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
     hub: Hub, visitors: Visitors, sql: Any
 ) -> None:
@@ -314,3 +334,46 @@ async def test_another_flight_is_drawn_while_an_answer_is_on_its_way(
     assert (await _until_said(sql, first, STUDENT))["option1_id"] is not None
     await send.click()
     assert (await _until_said(sql, second, STUDENT))["option1_id"] == theirs[0]
+
+
+async def test_a_question_goes_with_the_flight_it_was_asked_of(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    first = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    mine = await offer(sql, first)
+    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
+    theirs = await offer(sql, second)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{first}")
+    page = visit.page
+    await expect(page.locator(f'[data-key="{mine[0]}"]')).to_be_visible(timeout=PATIENCE)
+    await visit.go(f"reschedule/{second}")
+    await expect(page.locator(f'[data-key="{theirs[0]}"]')).to_be_visible(timeout=PATIENCE)
+    await page.get_by_role("button", name="None works").click()
+    await expect(page.locator("#confirm")).to_be_visible()
+    await page.go_back()
+    await expect(page.locator(f'[data-key="{mine[0]}"]')).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("#confirm")).to_be_hidden()
+    # The question was answered by nobody: asked anew it is this flight's.
+    await page.get_by_role("button", name="None works").click()
+    await page.locator("#confirm").get_by_role("button", name="None works").click()
+    await expect(page.locator(".outcome")).to_contain_text("none of these", timeout=PATIENCE)
+    puts = [url for method, url in visit.asked if method == "PUT"]
+    assert [first in url for url in puts] == [True]
+    assert (await _said(sql, second, STUDENT))["away"] in (None, [])
+
+
+async def test_none_works_is_not_said_of_times_that_came_while_it_was_asked(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.get_by_role("button", name="None works").click()
+    await _better(sql, key)
+    await expect(page.locator(".option")).to_have_count(4, timeout=PATIENCE)
+    await page.locator("#confirm").get_by_role("button", name="None works").click()
+    await expect(page.locator(".answer-foot .form-fault")).to_contain_text(
+        "Not sent. Somebody changed this meanwhile"
+    )
+    assert not [url for method, url in visit.asked if method == "PUT"]

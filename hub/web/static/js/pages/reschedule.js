@@ -13,6 +13,9 @@ import { Ranking } from "../ranking.js";
 import { PAGE, SAY, clock, countdown, date, moment, route, tail, weekday, zone, zulu } from "../words.js";
 import { DAY } from "../words/day.js";
 
+/** Which options these are, in whatever order. */
+const ids = (options) => String(options.map((one) => one.id).sort());
+
 export function mount(root, ctx) {
   const page = new Reschedule(root, ctx);
   page.update(ctx.params);
@@ -93,7 +96,6 @@ class Reschedule {
   get overtaken() {
     const { open, told } = this;
     if (!open || !told) return false;
-    const ids = (options) => String(options.map((one) => one.id).sort());
     return (
       Date.parse(open.deadline) !== Date.parse(told.deadline) ||
       open.student_submitted !== told.submitted.student ||
@@ -149,7 +151,7 @@ class Reschedule {
     this.error = null;
     // What was hoped for stands until the hub has answered; then all is read anew.
     if (this.underway) return;
-    const same = this.told && String(this.told.items.map((one) => one.id)) === String(told.items.map((one) => one.id));
+    const same = this.told && ids(this.told.items) === ids(told.items);
     this.told = told;
     if (this.dirty && same) return;
     this.dirty = false;
@@ -277,9 +279,14 @@ class Reschedule {
     return this._put({ option1_id, option2_id, option3_id, unavailable_option_ids: this.ranking.unavailable });
   }
 
+  /** Of the times that were asked about: others may be offered, or another flight be shown, while it is asked. */
   async refuseAll() {
-    const sure = await this.ctx.confirm({ title: SAY.noneTitle, text: SAY.noneText, yes: SAY.noneYes, no: SAY.no, danger: true });
-    if (sure) await this._put({ none_work: true });
+    const { id, told } = this;
+    const { signal } = this.ctx;
+    const sure = await this.ctx.confirm({ title: SAY.noneTitle, text: SAY.noneText, yes: SAY.noneYes, no: SAY.no, danger: true, signal });
+    if (!sure || this.id !== id || !this.told) return;
+    if (ids(this.told.items) === ids(told.items)) await this._put({ none_work: true });
+    else setText(this.fault, `${SAY.notSent} ${SAY.changedMeanwhile}`);
   }
 
   /** Shown as sent before it is; taken back where it is refused. */
