@@ -377,3 +377,21 @@ async def test_none_works_is_not_said_of_times_that_came_while_it_was_asked(
         "Not sent. Somebody changed this meanwhile"
     )
     assert not [url for method, url in visit.asked if method == "PUT"]
+
+
+async def test_what_was_refused_of_one_flight_is_not_said_at_another(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    first = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, first)
+    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
+    theirs = await offer(sql, second)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{first}")
+    page = visit.page
+    await visit.refuse("**/preferences")
+    await page.get_by_role("button", name="Send my choice").click()
+    fault = page.locator(".answer-foot .form-fault")
+    await expect(fault).to_have_text("Not sent. Not now.", timeout=PATIENCE)
+    await visit.go(f"reschedule/{second}")
+    await expect(page.locator(f'[data-key="{theirs[0]}"]')).to_be_visible(timeout=PATIENCE)
+    await expect(fault).to_have_text("")

@@ -54,8 +54,7 @@ class Reschedule {
       describe: (option) => this._option(option),
       onchange: () => {
         this.dirty = true;
-        this.ranking.clearFaults();
-        setText(this.fault, "");
+        this._forgive();
         this.draw();
       },
       say: (text) => setText(this.voice, text),
@@ -82,6 +81,7 @@ class Reschedule {
     this.booking = null;
     this.error = null;
     this.dirty = false;
+    this._forgive();
     this.row = this.open ? JSON.stringify(this.open) : undefined;
     this.draw();
     this.read();
@@ -303,8 +303,7 @@ class Reschedule {
     // What was pressed is about to be out of reach: the focus stays beside it.
     this.sent.tabIndex = -1;
     if (this.foot.contains(document.activeElement)) this.sent.focus({ preventScroll: true });
-    setText(this.fault, "");
-    this.ranking.clearFaults();
+    this._forgive();
     this.told = { ...before, escalated: before.escalated || Boolean(said.none_work), mine: { ...before.mine, ...hoped } };
     if (said.none_work) this.ranking.set(before.items, [], all);
     this.draw();
@@ -324,6 +323,12 @@ class Reschedule {
       if (said.none_work) this.take(before);
       this._refused(error);
     }
+  }
+
+  /** What was refused is past. */
+  _forgive() {
+    setText(this.fault, "");
+    this.ranking.clearFaults();
   }
 
   /** At the option it is about, where the hub names one; else at the buttons. */
