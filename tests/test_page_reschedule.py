@@ -6,6 +6,7 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 from running import Hub
 from visiting import INSTRUCTOR, PATIENCE, PHONE, STUDENT, Visit, Visitors, book, offer, still
@@ -395,3 +396,35 @@ async def test_what_was_refused_of_one_flight_is_not_said_at_another(
     await visit.go(f"reschedule/{second}")
     await expect(page.locator(f'[data-key="{theirs[0]}"]')).to_be_visible(timeout=PATIENCE)
     await expect(fault).to_have_text("")
+
+
+@pytest.mark.parametrize("what", [".grip", "[aria-pressed=true]", ".answer-foot .is-first"])
+async def test_what_the_deadline_takes_away_gives_the_focus_to_the_heading(
+    hub: Hub, visit: Visit, sql: Any, what: str
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.locator(".away-button").last.click()
+    control = page.locator(f".page {what}").first
+    await control.focus()
+    await expect(control).to_be_focused()
+    await sql.execute(
+        "UPDATE preference_rankings SET deadline = now() WHERE booking_id = $1::text::uuid", key
+    )
+    await expect(page.locator(".left")).to_contain_text("has passed", timeout=PATIENCE)
+    await expect(page.locator(".page h1")).to_be_focused()
+
+
+async def test_an_option_that_is_withdrawn_gives_the_focus_to_the_heading(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    best, fair, poor = await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.locator(f'[data-key="{best}"] .grip').focus()
+    await sql.execute("DELETE FROM reschedule_options WHERE id = $1::text::uuid", best)
+    await _are(page, fair, poor)
+    await expect(page.locator(".page h1")).to_be_focused()

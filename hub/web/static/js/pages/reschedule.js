@@ -5,7 +5,7 @@
  * An answer is shown as sent at once, and taken back with the reason where the hub refuses it. The deadline
  * is the server's, by the server's clock; passed, nothing can be sent.
  */
-import { clear, h, icon, setAttribute, setText } from "../dom.js";
+import { clear, h, icon, refocus, setAttribute, setText } from "../dom.js";
 import { confidence, forecast } from "../forecast.js";
 import { empty } from "../instead.js";
 import { outcome } from "../outcome.js";
@@ -42,6 +42,7 @@ class Reschedule {
   }
 
   _build(root) {
+    this.heading = h("h1", {}, SAY.pickTime);
     this.what = h("p", { class: "lead" });
     this.other = h("p", { class: "other" }, icon("clock"), h("span"));
     this.left = h("b", { class: "left-time" });
@@ -70,7 +71,7 @@ class Reschedule {
     root.append(
       h("div", { class: "flights narrow" },
         h("a", { class: "back", href: "#/mine" }, icon("left"), PAGE.mine),
-        h("h1", {}, SAY.pickTime), this.what, this.place, this.whole, this.voice),
+        this.heading, this.what, this.place, this.whole, this.voice),
     );
   }
 
@@ -132,7 +133,7 @@ class Reschedule {
     try {
       const { body } = await options;
       if (this.id !== id || signal.aborted) return;
-      this.take(body);
+      this._held(() => this.take(body));
       if (this.overtaken && !again) this.read(true);
     } catch (error) {
       if (signal.aborted || this.id !== id) return;
@@ -174,7 +175,21 @@ class Reschedule {
 
   // ── drawing ─────────────────────────────────────────────────────────────────────────────────
 
+  /** Do what may take away, or lock, what has the focus: the heading has it then, not the void. */
+  _held(work) {
+    const { activeElement: at } = document;
+    const ours = this.whole.contains(at);
+    work();
+    if (!ours) return;
+    if (at.disabled) at.blur();
+    refocus(this.heading);
+  }
+
   draw() {
+    this._held(() => this._draw());
+  }
+
+  _draw() {
     const { told, ctx } = this;
     this.whole.hidden = told === null;
     this._what();
