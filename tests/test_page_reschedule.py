@@ -428,3 +428,53 @@ async def test_an_option_that_is_withdrawn_gives_the_focus_to_the_heading(
     await sql.execute("DELETE FROM reschedule_options WHERE id = $1::text::uuid", best)
     await _are(page, fair, poor)
     await expect(page.locator(".page h1")).to_be_focused()
+
+
+async def test_what_cannot_be_read_is_said_to_be_old_and_read_again(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    left, old = page.locator(".left"), page.get_by_text("You see what was known at")
+    await expect(left).to_contain_text("4 h 59 min", timeout=PATIENCE)
+    await visit.refuse("**/options")
+    await _better(sql, key, deadline="now() + interval '40 minutes'")
+    # The deadline is told by the topic, too.
+    await expect(left).to_contain_text("39 min left", timeout=PATIENCE)
+    await expect(old).to_contain_text("Not now.", timeout=PATIENCE)
+    await expect(page.locator(".option")).to_have_count(3)
+    await page.wait_for_timeout(2500)
+    await page.unroute("**/options")
+    await expect(page.locator(".option")).to_have_count(4, timeout=PATIENCE)
+    await expect(old).to_have_count(0)
+
+
+@pytest.mark.parametrize("what", ["options", ""])
+async def test_a_first_reading_that_failed_is_tried_again(
+    hub: Hub, visit: Visit, sql: Any, what: str
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT)
+    page = visit.page
+    await visit.refuse(f"**/api/v1/bookings/{key}{what and f'/{what}'}")
+    await visit.go(f"reschedule/{key}")
+    await expect(page.get_by_text("Not now.")).to_be_visible(timeout=PATIENCE)
+    await page.unroute_all()
+    await expect(page.get_by_text("Not now.")).to_have_count(0, timeout=PATIENCE)
+    await expect(page.locator(".option")).to_have_count(3)
+    await expect(page.locator(".lead")).to_contain_text("with Tomás Herrera")
+
+
+async def test_what_is_gone_is_no_longer_shown(hub: Hub, visit: Visit, sql: Any) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await expect(page.locator(".option")).to_have_count(3, timeout=PATIENCE)
+    visit.refusals.add(404)
+    await sql.execute("DELETE FROM bookings WHERE id = $1::text::uuid", key)
+    await expect(page.locator(".page")).to_contain_text("There is no such page", timeout=PATIENCE)
+    await expect(page.get_by_role("button", name="Send my choice")).to_be_hidden()

@@ -12,6 +12,10 @@ import { outcome } from "../outcome.js";
 import { Ranking } from "../ranking.js";
 import { PAGE, SAY, clock, countdown, date, moment, route, tail, weekday, zone, zulu } from "../words.js";
 import { DAY } from "../words/day.js";
+import { LINK } from "../words/link.js";
+
+const PAUSE = 1000; // ms before what could not be read is read again; twice as long each time
+const PAUSES = 5;
 
 /** Which options these are, in whatever order. */
 const ids = (options) => String(options.map((one) => one.id).sort());
@@ -33,11 +37,18 @@ class Reschedule {
       const row = JSON.stringify(this.open);
       if (touched && row !== this.row && (this.row !== undefined || this.overtaken)) this.read();
       this.row = row;
+      if (touched) this.draw();
     };
     const undo = [ctx.reschedule.on("change", again), ctx.reschedule.on("status", () => this.draw())];
-    ctx.signal.addEventListener("abort", () => undo.forEach((one) => one()), { once: true });
+    ctx.signal.addEventListener("abort", () => {
+      undo.forEach((one) => one());
+      clearTimeout(this.timer);
+    }, { once: true });
     ctx.clock.second(() => this.tick(), ctx.signal);
-    ctx.link.on(() => this.draw(), ctx.signal);
+    ctx.link.on(({ live }) => {
+      if (live && this.error) this.read();
+      this.draw();
+    }, ctx.signal);
     ctx.title(SAY.pickTime);
   }
 
@@ -67,7 +78,8 @@ class Reschedule {
     this.none = h("button", { type: "button", class: "button", "data-edit": true, onclick: () => this.refuseAll() }, icon("cancelled"), SAY.noneWorks);
     this.foot = h("div", { class: "answer-foot" }, this.fault, h("div", { class: "answer-buttons" }, this.send, this.none, this.sent));
     this.place = h("div");
-    this.whole = h("div", {}, h("div", { class: "answer-head" }, this.clock, this.other), this.state, this.help, this.ranking.element, this.foot);
+    this.old = h("p", { class: "form-fault", role: "alert" });
+    this.whole = h("div", {}, this.old, h("div", { class: "answer-head" }, this.clock, this.other), this.state, this.help, this.ranking.element, this.foot);
     root.append(
       h("div", { class: "flights narrow" },
         h("a", { class: "back", href: "#/mine" }, icon("left"), PAGE.mine),
@@ -81,6 +93,7 @@ class Reschedule {
     this.told = null;
     this.booking = null;
     this.error = null;
+    this.failed = 0;
     this.dirty = false;
     this._forgive();
     this.row = this.open ? JSON.stringify(this.open) : undefined;
@@ -111,8 +124,13 @@ class Reschedule {
     return role === "STUDENT" || role === "INSTRUCTOR";
   }
 
+  /** The topic's row tells it, also where nothing can be read. */
+  get deadline() {
+    return this.open?.deadline ?? this.told?.deadline;
+  }
+
   get over() {
-    return this.told?.deadline && Date.parse(this.told.deadline) <= this.ctx.clock.now();
+    return this.deadline && Date.parse(this.deadline) <= this.ctx.clock.now();
   }
 
   /** Whether an answer of this flight's is on its way: `sending` is the flight whose is, and may be another. */
@@ -125,31 +143,41 @@ class Reschedule {
     if (this.sending === id) this.sending = null;
   }
 
+  /** What could not be read is read again after a while, and what is shown is said to be old until then. */
   async read(again = false) {
+    clearTimeout(this.timer);
     const { id } = this;
-    const { api, signal } = this.ctx;
+    const { api, signal, clock: hub } = this.ctx;
+    // Of several the last counts: an earlier one may be of before what it is about.
+    const turn = (this.turn = {});
+    const outdated = () => this.turn !== turn || signal.aborted;
     const options = api.get(`/bookings/${id}/options`, {}, { signal });
-    const booking = api.get(`/bookings/${id}`, {}, { signal }).catch(() => null);
+    const booking = api.get(`/bookings/${id}`, {}, { signal });
+    booking.catch(() => {});
     try {
       const { body } = await options;
-      if (this.id !== id || signal.aborted) return;
+      if (outdated()) return;
       this._held(() => this.take(body));
-      if (this.overtaken && !again) this.read(true);
+      this.readAt = hub.now();
+      this.draw();
+      const found = await booking;
+      if (outdated()) return;
+      this.booking = found.body;
+      this.successor = /\/bookings\/([0-9a-f-]+)>; rel="successor-version"/.exec(found.headers.get("Link") ?? "")?.[1] ?? null;
+      this.error = null;
+      this.failed = 0;
     } catch (error) {
-      if (signal.aborted || this.id !== id) return;
-      if (!this.told) this.error = error;
+      if (outdated()) return;
+      this.error = error;
+      if (error.status === 404) this.told = null;
+      else this.timer = setTimeout(() => this.read(), PAUSE * 2 ** Math.min(this.failed++, PAUSES) * (1 + Math.random()));
     }
     this.draw();
-    const found = await booking;
-    if (!found || this.id !== id || signal.aborted) return;
-    this.booking = found.body;
-    this.successor = /\/bookings\/([0-9a-f-]+)>; rel="successor-version"/.exec(found.headers.get("Link") ?? "")?.[1] ?? null;
-    this.draw();
+    if (this.overtaken && !this.error && !again) await this.read(true);
   }
 
   /** What the hub says of it now; a ranking that is being made is not taken out of one's hands. */
   take(told) {
-    this.error = null;
     // What was hoped for stands until the hub has answered; then all is read anew.
     if (this.underway) return;
     const same = this.told && ids(this.told.items) === ids(told.items);
@@ -198,6 +226,7 @@ class Reschedule {
       return;
     }
     clear(this.place);
+    setText(this.old, this.error ? `${LINK.known(clock(this.readAt))} ${this.error.message}` : "");
     const flight = this.booking;
     const open = this.open !== null || flight === null || flight.status === "RESCHEDULING";
     const editable = open && this.party && !this.over && told.items.length > 0;
@@ -263,7 +292,7 @@ class Reschedule {
     const { told, booking } = this;
     const [kind, sign, title, text, link] = outcome({ told, booking, open, over: this.over, party: this.party, successor: this.successor });
     this.state.hidden = !kind;
-    this.clock.hidden = !told.deadline || !open;
+    this.clock.hidden = !this.deadline || !open;
     this.other.hidden = !open || told.items.length === 0;
     if (!kind || this.state.dataset.said === title + text + (link ?? "")) return;
     this.state.dataset.said = title + text + (link ?? "");
@@ -272,8 +301,8 @@ class Reschedule {
   }
 
   tick() {
-    if (!this.told?.deadline || this.clock.hidden) return;
-    const at = Date.parse(this.told.deadline);
+    if (!this.deadline || this.clock.hidden) return;
+    const at = Date.parse(this.deadline);
     const now = this.ctx.clock.now();
     const { word, kind } = countdown(at - now);
     setText(this.left, kind === "over" ? SAY.passed : SAY.timeLeft(word));
