@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from running import Hub
 from visiting import INSTRUCTOR, PATIENCE, PHONE, STUDENT, Visit, Visitors, book, offer, still
 
@@ -59,6 +59,12 @@ async def _better(sql: Any, key: str, *, deadline: str = "now() + interval '5 ho
                 key,
             )
         )
+
+
+async def _lose(route: Route) -> None:
+    """Let the hub do it, and its answer not arrive."""
+    await route.fetch()
+    await route.abort("connectionrefused")
 
 
 async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
@@ -478,3 +484,90 @@ async def test_what_is_gone_is_no_longer_shown(hub: Hub, visit: Visit, sql: Any)
     await sql.execute("DELETE FROM bookings WHERE id = $1::text::uuid", key)
     await expect(page.locator(".page")).to_contain_text("There is no such page", timeout=PATIENCE)
     await expect(page.get_by_role("button", name="Send my choice")).to_be_hidden()
+
+
+@pytest.mark.parametrize("what", ["Send my choice", "None works"])
+async def test_an_answer_that_arrived_unheard_counts_as_sent(
+    hub: Hub, visit: Visit, sql: Any, what: str
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    visit.hub_is_away = True
+    await page.route("**/preferences", _lose)
+    await page.get_by_role("button", name=what).click()
+    if what == "None works":
+        await page.locator("#confirm").get_by_role("button", name=what).click()
+    await expect(page.locator("#toasts")).to_contain_text(
+        re.compile("Your choice is sent|The school knows"), timeout=PATIENCE
+    )
+    await expect(page.locator(".answer-foot .form-fault")).to_have_text("")
+    await expect(page.locator(".sent")).not_to_contain_text("Changed")
+    await page.unroute("**/preferences")
+    # Replaced, it is not refused for what was not heard.
+    await page.locator(".away-button").first.click()
+    await page.get_by_role("button", name="Replace my choice").click()
+    await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
+
+
+async def test_an_answer_of_which_nothing_is_known_counts_once_it_is_read(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    _, _, poor = await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.locator(f'[data-key="{poor}"] .grip').press("Home")
+    visit.hub_is_away = True
+    await page.route("**/preferences", _lose)
+    await visit.refuse("**/options")
+    await page.get_by_role("button", name="Send my choice").click()
+    fault = page.locator(".answer-foot .form-fault")
+    await expect(fault).to_contain_text("Not sent.", timeout=PATIENCE)
+    await expect(page.locator(".sent")).to_have_text("")
+    await page.unroute("**/options")
+    await expect(fault).to_have_text("", timeout=PATIENCE)
+    await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
+    await expect(page.locator(".option").first).to_have_attribute("data-key", poor)
+
+
+async def test_an_answer_that_never_arrived_is_not_sent(hub: Hub, visit: Visit, sql: Any) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    best, fair, poor = await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.locator(f'[data-key="{poor}"] .grip').press("Home")
+    visit.hub_is_away = True
+    await page.route("**/preferences", lambda route: route.abort("connectionrefused"))
+    await page.get_by_role("button", name="Send my choice").click()
+    fault = page.locator(".answer-foot .form-fault")
+    await expect(fault).to_contain_text("Not sent. The hub could not be reached.", timeout=PATIENCE)
+    await _are(page, poor, best, fair)
+    await page.unroute("**/preferences")
+    await page.get_by_role("button", name="Send my choice").click()
+    assert (await _until_said(sql, key, STUDENT))["option1_id"] == poor
+
+
+async def test_what_could_not_be_read_is_read_at_once_when_the_hub_is_back(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await expect(page.locator(".option")).to_have_count(3, timeout=PATIENCE)
+    # The pause, and nothing else, becomes a quarter of an hour.
+    await page.evaluate("window.chance = Math.random; Math.random = () => 1000")
+    await visit.refuse("**/options")
+    await _better(sql, key)
+    old = page.get_by_text("You see what was known at")
+    await expect(old).to_contain_text("Not now.", timeout=PATIENCE)
+    await page.evaluate("Math.random = window.chance")
+    await page.unroute("**/options")
+    visit.hub_is_away = True
+    await hub.stop()
+    await visit.says("Reconnecting")
+    await hub.start()
+    await expect(page.locator(".option")).to_have_count(4, timeout=PATIENCE)
+    await expect(page.locator(".form-fault:not(:empty)")).to_have_count(0)

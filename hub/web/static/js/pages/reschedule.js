@@ -5,6 +5,8 @@
  * An answer is shown as sent at once, and taken back with the reason where the hub refuses it. The deadline
  * is the server's, by the server's clock; passed, nothing can be sent.
  */
+import { hoped, ids, overtaken, stored } from "../answer.js";
+import { Unreachable } from "../api.js";
 import { clear, h, icon, refocus, setAttribute, setText } from "../dom.js";
 import { confidence, forecast } from "../forecast.js";
 import { empty } from "../instead.js";
@@ -16,9 +18,7 @@ import { LINK } from "../words/link.js";
 
 const PAUSE = 1000; // ms before what could not be read is read again; twice as long each time
 const PAUSES = 5;
-
-/** Which options these are, in whatever order. */
-const ids = (options) => String(options.map((one) => one.id).sort());
+const PATIENCE = 8_000; // ms to find out whether an answer arrived
 
 export function mount(root, ctx) {
   const page = new Reschedule(root, ctx);
@@ -74,7 +74,7 @@ class Reschedule {
     this.help = h("p", { class: "quiet ranking-help", id: "ranking-help" }, SAY.rankHelp);
     this.fault = h("p", { class: "form-fault", role: "alert" });
     this.sent = h("p", { class: "sent" });
-    this.send = h("button", { type: "button", class: "button is-first", "data-edit": true, onclick: () => this.submit() }, icon("check"), h("span"));
+    this.send = h("button", { type: "button", class: "button is-first", "data-edit": true, onclick: () => this._put(this.choice) }, icon("check"), h("span"));
     this.none = h("button", { type: "button", class: "button", "data-edit": true, onclick: () => this.refuseAll() }, icon("cancelled"), SAY.noneWorks);
     this.foot = h("div", { class: "answer-foot" }, this.fault, h("div", { class: "answer-buttons" }, this.send, this.none, this.sent));
     this.place = h("div");
@@ -108,14 +108,7 @@ class Reschedule {
 
   /** Whether what was read is of another moment than the topic's row. */
   get overtaken() {
-    const { open, told } = this;
-    if (!open || !told) return false;
-    return (
-      Date.parse(open.deadline) !== Date.parse(told.deadline) ||
-      open.student_submitted !== told.submitted.student ||
-      open.instructor_submitted !== told.submitted.instructor ||
-      ids(open.options) !== ids(told.items)
-    );
+    return overtaken(this.open, this.told);
   }
 
   /** Whether the reader is one of the two, and may answer. */
@@ -182,7 +175,8 @@ class Reschedule {
     if (this.underway) return;
     const same = this.told && ids(this.told.items) === ids(told.items);
     this.told = told;
-    if (this.dirty && same) return;
+    if (this.doubt && stored(told.mine, this.doubt)) this._arrived(this.doubt);
+    if (this.dirty && same && !stored(told.mine, this.choice)) return;
     this.dirty = false;
     const mine = told.mine;
     const ranks = mine ? [mine.option1_id, mine.option2_id, mine.option3_id].filter(Boolean) : [];
@@ -318,9 +312,10 @@ class Reschedule {
 
   // ── answering ───────────────────────────────────────────────────────────────────────────────
 
-  submit() {
+  /** The ranking as it stands, as it would be sent. */
+  get choice() {
     const [option1_id, option2_id = null, option3_id = null] = this.ranking.ranked;
-    return this._put({ option1_id, option2_id, option3_id, unavailable_option_ids: this.ranking.unavailable });
+    return { option1_id, option2_id, option3_id, unavailable_option_ids: this.ranking.unavailable };
   }
 
   /** Of the times that were asked about: others may be offered, or another flight be shown, while it is asked. */
@@ -337,19 +332,14 @@ class Reschedule {
   async _put(said) {
     const { ctx, id } = this;
     const before = this.told;
-    const now = new Date(ctx.clock.now()).toISOString();
-    const all = before.items.map((one) => one.id);
-    const hoped = said.none_work
-      ? { option1_id: null, option2_id: null, option3_id: null, unavailable_option_ids: all, none_work: true, submitted_at: null }
-      : { ...said, none_work: false, submitted_at: now };
     this.sending = id;
     this.dirty = false;
     // What was pressed is about to be out of reach: the focus stays beside it.
     this.sent.tabIndex = -1;
     if (this.foot.contains(document.activeElement)) this.sent.focus({ preventScroll: true });
     this._forgive();
-    this.told = { ...before, escalated: before.escalated || Boolean(said.none_work), mine: { ...before.mine, ...hoped } };
-    if (said.none_work) this.ranking.set(before.items, [], all);
+    this.told = hoped(before, said, ctx.clock.now());
+    if (said.none_work) this.ranking.set(before.items, [], this.told.mine.unavailable_option_ids);
     this.draw();
     try {
       const answer = await ctx.api.put(`/bookings/${id}/preferences`, said, { match: this.etag?.id === id ? this.etag.tag : undefined });
@@ -357,20 +347,37 @@ class Reschedule {
       await ctx.settled(answer);
       this._sent(id);
       if (this.id !== id || ctx.signal.aborted) return;
-      ctx.toast(said.none_work ? SAY.noneSent : SAY.sentToast, { kind: "good" });
+      this._arrived(said);
       await this.read();
     } catch (error) {
+      const lost = error instanceof Unreachable;
+      // No answer is no refusal: what is stored tells whether it arrived.
+      const found = lost && (await ctx.api.get(`/bookings/${id}/options`, {}, { signal: AbortSignal.timeout(PATIENCE) }).catch(() => null));
       this._sent(id);
       if (this.id !== id || ctx.signal.aborted) return;
-      this.told = before;
-      this.dirty = !said.none_work;
-      if (said.none_work) this.take(before);
-      this._refused(error);
+      if (lost) this.etag = null;
+      if (found && stored(found.body.mine, said)) this._arrived(said);
+      else {
+        this.told = before;
+        this.dirty = !said.none_work;
+        if (said.none_work) this.take(before);
+        this._refused(error);
+        // It may arrive yet, or have arrived where nothing can be read just now.
+        if (lost) this.doubt = said;
+      }
+      await this.read();
     }
   }
 
-  /** What was refused is past. */
+  /** The hub has it. */
+  _arrived(said) {
+    this._forgive();
+    this.ctx.toast(said.none_work ? SAY.noneSent : SAY.sentToast, { kind: "good" });
+  }
+
+  /** What was refused, or may have been lost, is past. */
   _forgive() {
+    this.doubt = null;
     setText(this.fault, "");
     this.ranking.clearFaults();
   }
@@ -386,10 +393,7 @@ class Reschedule {
     }
     if (error.status === 412) this.etag = null;
     setText(this.fault, error.status === 412 ? SAY.elsewhere : error.code === "deadline-passed" ? SAY.tooLate : `${SAY.notSent} ${error.message}`);
+    if ([403, 412].includes(error.status)) this.dirty = false;
     this.draw();
-    if ([403, 409, 412].includes(error.status)) {
-      if (error.status !== 409) this.dirty = false;
-      this.read();
-    }
   }
 }
