@@ -6,7 +6,8 @@ import asyncio
 import re
 from typing import Any
 
-from playwright.async_api import Page, expect
+import pytest
+from playwright.async_api import Page, Route, expect
 from running import Hub
 from visiting import INSTRUCTOR, PATIENCE, PHONE, STUDENT, Visit, Visitors, book, offer, still
 
@@ -38,6 +39,32 @@ async def _until_said(sql: Any, key: str, email: str) -> dict[str, Any]:
         while not (said := await _said(sql, key, email))["submitted_at"]:
             await asyncio.sleep(0.05)
     return said
+
+
+async def _better(sql: Any, key: str, *, deadline: str = "now() + interval '5 hours'") -> str:
+    """Offer one time more, and let there be another deadline; the option's id."""
+    async with sql.transaction():
+        await sql.execute(
+            f"""UPDATE preference_rankings SET deadline = {deadline}
+                 WHERE booking_id = $1::text::uuid""",
+            key,
+        )
+        return str(
+            await sql.fetchval(
+                """INSERT INTO reschedule_options
+                     (booking_id, suggested_datetime, weather_forecast, ai_confidence_score)
+                   SELECT id, date_trunc('hour', scheduled_datetime) + interval '19 days',
+                          '{}', 0.99
+                     FROM bookings WHERE id = $1::text::uuid RETURNING id::text""",
+                key,
+            )
+        )
+
+
+async def _lose(route: Route) -> None:
+    """Let the hub do it, and its answer not arrive."""
+    await route.fetch()
+    await route.abort("connectionrefused")
 
 
 async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
@@ -314,3 +341,233 @@ async def test_another_flight_is_drawn_while_an_answer_is_on_its_way(
     assert (await _until_said(sql, first, STUDENT))["option1_id"] is not None
     await send.click()
     assert (await _until_said(sql, second, STUDENT))["option1_id"] == theirs[0]
+
+
+async def test_a_question_goes_with_the_flight_it_was_asked_of(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    first = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    mine = await offer(sql, first)
+    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
+    theirs = await offer(sql, second)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{first}")
+    page = visit.page
+    await expect(page.locator(f'[data-key="{mine[0]}"]')).to_be_visible(timeout=PATIENCE)
+    await visit.go(f"reschedule/{second}")
+    await expect(page.locator(f'[data-key="{theirs[0]}"]')).to_be_visible(timeout=PATIENCE)
+    await page.get_by_role("button", name="None works").click()
+    await expect(page.locator("#confirm")).to_be_visible()
+    await page.go_back()
+    await expect(page.locator(f'[data-key="{mine[0]}"]')).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("#confirm")).to_be_hidden()
+    # The question was answered by nobody: asked anew it is this flight's.
+    await page.get_by_role("button", name="None works").click()
+    await page.locator("#confirm").get_by_role("button", name="None works").click()
+    await expect(page.locator(".outcome")).to_contain_text("none of these", timeout=PATIENCE)
+    puts = [url for method, url in visit.asked if method == "PUT"]
+    assert [first in url for url in puts] == [True]
+    assert (await _said(sql, second, STUDENT))["away"] in (None, [])
+
+
+async def test_none_works_is_not_said_of_times_that_came_while_it_was_asked(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.get_by_role("button", name="None works").click()
+    await _better(sql, key)
+    await expect(page.locator(".option")).to_have_count(4, timeout=PATIENCE)
+    await page.locator("#confirm").get_by_role("button", name="None works").click()
+    await expect(page.locator(".answer-foot .form-fault")).to_contain_text(
+        "Not sent. Somebody changed this meanwhile"
+    )
+    assert not [url for method, url in visit.asked if method == "PUT"]
+
+
+async def test_what_was_refused_of_one_flight_is_not_said_at_another(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    first = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, first)
+    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
+    theirs = await offer(sql, second)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{first}")
+    page = visit.page
+    await visit.refuse("**/preferences")
+    await page.get_by_role("button", name="Send my choice").click()
+    fault = page.locator(".answer-foot .form-fault")
+    await expect(fault).to_have_text("Not sent. Not now.", timeout=PATIENCE)
+    await visit.go(f"reschedule/{second}")
+    await expect(page.locator(f'[data-key="{theirs[0]}"]')).to_be_visible(timeout=PATIENCE)
+    await expect(fault).to_have_text("")
+
+
+@pytest.mark.parametrize("what", [".grip", "[aria-pressed=true]", ".answer-foot .is-first"])
+async def test_what_the_deadline_takes_away_gives_the_focus_to_the_heading(
+    hub: Hub, visit: Visit, sql: Any, what: str
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.locator(".away-button").last.click()
+    control = page.locator(f".page {what}").first
+    await control.focus()
+    await expect(control).to_be_focused()
+    await sql.execute(
+        "UPDATE preference_rankings SET deadline = now() WHERE booking_id = $1::text::uuid", key
+    )
+    await expect(page.locator(".left")).to_contain_text("has passed", timeout=PATIENCE)
+    await expect(page.locator(".page h1")).to_be_focused()
+
+
+async def test_an_option_that_is_withdrawn_gives_the_focus_to_the_heading(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    best, fair, poor = await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.locator(f'[data-key="{best}"] .grip').focus()
+    await sql.execute("DELETE FROM reschedule_options WHERE id = $1::text::uuid", best)
+    await _are(page, fair, poor)
+    await expect(page.locator(".page h1")).to_be_focused()
+
+
+async def test_what_cannot_be_read_is_said_to_be_old_and_read_again(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    left, old = page.locator(".left"), page.get_by_text("You see what was known at")
+    await expect(left).to_contain_text("4 h 59 min", timeout=PATIENCE)
+    await visit.refuse("**/options")
+    await _better(sql, key, deadline="now() + interval '40 minutes'")
+    # The deadline is told by the topic, too.
+    await expect(left).to_contain_text("39 min left", timeout=PATIENCE)
+    await expect(old).to_contain_text("Not now.", timeout=PATIENCE)
+    await expect(page.locator(".option")).to_have_count(3)
+    await page.wait_for_timeout(2500)
+    await page.unroute("**/options")
+    await expect(page.locator(".option")).to_have_count(4, timeout=PATIENCE)
+    await expect(old).to_have_count(0)
+
+
+@pytest.mark.parametrize("what", ["options", ""])
+async def test_a_first_reading_that_failed_is_tried_again(
+    hub: Hub, visit: Visit, sql: Any, what: str
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT)
+    page = visit.page
+    await visit.refuse(f"**/api/v1/bookings/{key}{what and f'/{what}'}")
+    await visit.go(f"reschedule/{key}")
+    await expect(page.get_by_text("Not now.")).to_be_visible(timeout=PATIENCE)
+    await page.unroute_all()
+    await expect(page.get_by_text("Not now.")).to_have_count(0, timeout=PATIENCE)
+    await expect(page.locator(".option")).to_have_count(3)
+    await expect(page.locator(".lead")).to_contain_text("with Tomás Herrera")
+
+
+async def test_what_is_gone_is_no_longer_shown(hub: Hub, visit: Visit, sql: Any) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await expect(page.locator(".option")).to_have_count(3, timeout=PATIENCE)
+    visit.refusals.add(404)
+    await sql.execute("DELETE FROM bookings WHERE id = $1::text::uuid", key)
+    await expect(page.locator(".page")).to_contain_text("There is no such page", timeout=PATIENCE)
+    await expect(page.get_by_role("button", name="Send my choice")).to_be_hidden()
+
+
+@pytest.mark.parametrize("what", ["Send my choice", "None works"])
+async def test_an_answer_that_arrived_unheard_counts_as_sent(
+    hub: Hub, visit: Visit, sql: Any, what: str
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    visit.hub_is_away = True
+    await page.route("**/preferences", _lose)
+    await page.get_by_role("button", name=what).click()
+    if what == "None works":
+        await page.locator("#confirm").get_by_role("button", name=what).click()
+    await expect(page.locator("#toasts")).to_contain_text(
+        re.compile("Your choice is sent|The school knows"), timeout=PATIENCE
+    )
+    await expect(page.locator(".answer-foot .form-fault")).to_have_text("")
+    await expect(page.locator(".sent")).not_to_contain_text("Changed")
+    await page.unroute("**/preferences")
+    # Replaced, it is not refused for what was not heard.
+    await page.locator(".away-button").first.click()
+    await page.get_by_role("button", name="Replace my choice").click()
+    await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
+
+
+async def test_an_answer_of_which_nothing_is_known_counts_once_it_is_read(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    _, _, poor = await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.locator(f'[data-key="{poor}"] .grip').press("Home")
+    visit.hub_is_away = True
+    await page.route("**/preferences", _lose)
+    await visit.refuse("**/options")
+    await page.get_by_role("button", name="Send my choice").click()
+    fault = page.locator(".answer-foot .form-fault")
+    await expect(fault).to_contain_text("Not sent.", timeout=PATIENCE)
+    await expect(page.locator(".sent")).to_have_text("")
+    await page.unroute("**/options")
+    await expect(fault).to_have_text("", timeout=PATIENCE)
+    await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
+    await expect(page.locator(".option").first).to_have_attribute("data-key", poor)
+
+
+async def test_an_answer_that_never_arrived_is_not_sent(hub: Hub, visit: Visit, sql: Any) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    best, fair, poor = await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await page.locator(f'[data-key="{poor}"] .grip').press("Home")
+    visit.hub_is_away = True
+    await page.route("**/preferences", lambda route: route.abort("connectionrefused"))
+    await page.get_by_role("button", name="Send my choice").click()
+    fault = page.locator(".answer-foot .form-fault")
+    await expect(fault).to_contain_text("Not sent. The hub could not be reached.", timeout=PATIENCE)
+    await _are(page, poor, best, fair)
+    await page.unroute("**/preferences")
+    await page.get_by_role("button", name="Send my choice").click()
+    assert (await _until_said(sql, key, STUDENT))["option1_id"] == poor
+
+
+async def test_what_could_not_be_read_is_read_at_once_when_the_hub_is_back(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    page = visit.page
+    await expect(page.locator(".option")).to_have_count(3, timeout=PATIENCE)
+    # The pause, and nothing else, becomes a quarter of an hour.
+    await page.evaluate("window.chance = Math.random; Math.random = () => 1000")
+    await visit.refuse("**/options")
+    await _better(sql, key)
+    old = page.get_by_text("You see what was known at")
+    await expect(old).to_contain_text("Not now.", timeout=PATIENCE)
+    await page.evaluate("Math.random = window.chance")
+    await page.unroute("**/options")
+    visit.hub_is_away = True
+    await hub.stop()
+    await visit.says("Reconnecting")
+    await hub.start()
+    await expect(page.locator(".option")).to_have_count(4, timeout=PATIENCE)
+    await expect(page.locator(".form-fault:not(:empty)")).to_have_count(0)

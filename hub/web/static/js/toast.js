@@ -1,7 +1,7 @@
 /**
  * Small messages that come and go without taking the focus, and questions that do take it.
  */
-import { h, icon } from "./dom.js";
+import { h, icon, refocus } from "./dom.js";
 import { SAY } from "./words.js";
 
 const STAY = 7_000; // ms; with a button in it, twice that
@@ -49,9 +49,16 @@ export function hear(box) {
   box.addEventListener("close", () => (document.querySelector("dialog:modal") ?? document.body).append(place), { once: true });
 }
 
-/** Ask before something is done: resolves with whether it is to be. */
-export function confirm({ title, text = "", yes = SAY.yes, no = SAY.no, danger = false }) {
+/**
+ * Ask before something is done: resolves with whether it is to be. The question goes with its page, unanswered:
+ * at the next address, or when `signal` aborts.
+ */
+export function confirm({ title, text = "", yes = SAY.yes, no = SAY.no, danger = false, signal = null }) {
   const answer = (value) => dialog.close(value);
+  const asked = new AbortController();
+  const leave = () => answer("no");
+  addEventListener("hashchange", leave, { signal: asked.signal });
+  signal?.addEventListener("abort", leave, { signal: asked.signal });
   dialog.replaceChildren(
     h("h2", { id: "confirm-title" }, title),
     text ? h("p", { id: "confirm-text" }, text) : "",
@@ -64,6 +71,11 @@ export function confirm({ title, text = "", yes = SAY.yes, no = SAY.no, danger =
   dialog.showModal();
   hear(dialog);
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.addEventListener("close", () => {
+      asked.abort();
+      // What asked has the focus again, unless it went with its page.
+      refocus(document.querySelector("#main h1"));
+      resolve(dialog.returnValue === "yes");
+    }, { once: true });
   });
 }

@@ -5,13 +5,20 @@
  * An answer is shown as sent at once, and taken back with the reason where the hub refuses it. The deadline
  * is the server's, by the server's clock; passed, nothing can be sent.
  */
-import { clear, h, icon, setAttribute, setText } from "../dom.js";
+import { hoped, ids, overtaken, stored } from "../answer.js";
+import { Unreachable } from "../api.js";
+import { clear, h, icon, refocus, setAttribute, setText } from "../dom.js";
 import { confidence, forecast } from "../forecast.js";
 import { empty } from "../instead.js";
 import { outcome } from "../outcome.js";
 import { Ranking } from "../ranking.js";
 import { PAGE, SAY, clock, countdown, date, moment, route, tail, weekday, zone, zulu } from "../words.js";
 import { DAY } from "../words/day.js";
+import { LINK } from "../words/link.js";
+
+const PAUSE = 1000; // ms before what could not be read is read again; twice as long each time
+const PAUSES = 5;
+const PATIENCE = 8_000; // ms to find out whether an answer arrived
 
 export function mount(root, ctx) {
   const page = new Reschedule(root, ctx);
@@ -30,15 +37,23 @@ class Reschedule {
       const row = JSON.stringify(this.open);
       if (touched && row !== this.row && (this.row !== undefined || this.overtaken)) this.read();
       this.row = row;
+      if (touched) this.draw();
     };
     const undo = [ctx.reschedule.on("change", again), ctx.reschedule.on("status", () => this.draw())];
-    ctx.signal.addEventListener("abort", () => undo.forEach((one) => one()), { once: true });
+    ctx.signal.addEventListener("abort", () => {
+      undo.forEach((one) => one());
+      clearTimeout(this.timer);
+    }, { once: true });
     ctx.clock.second(() => this.tick(), ctx.signal);
-    ctx.link.on(() => this.draw(), ctx.signal);
+    ctx.link.on(({ live }) => {
+      if (live && this.error) this.read();
+      this.draw();
+    }, ctx.signal);
     ctx.title(SAY.pickTime);
   }
 
   _build(root) {
+    this.heading = h("h1", {}, SAY.pickTime);
     this.what = h("p", { class: "lead" });
     this.other = h("p", { class: "other" }, icon("clock"), h("span"));
     this.left = h("b", { class: "left-time" });
@@ -51,8 +66,7 @@ class Reschedule {
       describe: (option) => this._option(option),
       onchange: () => {
         this.dirty = true;
-        this.ranking.clearFaults();
-        setText(this.fault, "");
+        this._forgive();
         this.draw();
       },
       say: (text) => setText(this.voice, text),
@@ -60,15 +74,16 @@ class Reschedule {
     this.help = h("p", { class: "quiet ranking-help", id: "ranking-help" }, SAY.rankHelp);
     this.fault = h("p", { class: "form-fault", role: "alert" });
     this.sent = h("p", { class: "sent" });
-    this.send = h("button", { type: "button", class: "button is-first", "data-edit": true, onclick: () => this.submit() }, icon("check"), h("span"));
+    this.send = h("button", { type: "button", class: "button is-first", "data-edit": true, onclick: () => this._put(this.choice) }, icon("check"), h("span"));
     this.none = h("button", { type: "button", class: "button", "data-edit": true, onclick: () => this.refuseAll() }, icon("cancelled"), SAY.noneWorks);
     this.foot = h("div", { class: "answer-foot" }, this.fault, h("div", { class: "answer-buttons" }, this.send, this.none, this.sent));
     this.place = h("div");
-    this.whole = h("div", {}, h("div", { class: "answer-head" }, this.clock, this.other), this.state, this.help, this.ranking.element, this.foot);
+    this.old = h("p", { class: "form-fault", role: "alert" });
+    this.whole = h("div", {}, this.old, h("div", { class: "answer-head" }, this.clock, this.other), this.state, this.help, this.ranking.element, this.foot);
     root.append(
       h("div", { class: "flights narrow" },
         h("a", { class: "back", href: "#/mine" }, icon("left"), PAGE.mine),
-        h("h1", {}, SAY.pickTime), this.what, this.place, this.whole, this.voice),
+        this.heading, this.what, this.place, this.whole, this.voice),
     );
   }
 
@@ -78,7 +93,9 @@ class Reschedule {
     this.told = null;
     this.booking = null;
     this.error = null;
+    this.failed = 0;
     this.dirty = false;
+    this._forgive();
     this.row = this.open ? JSON.stringify(this.open) : undefined;
     this.draw();
     this.read();
@@ -91,15 +108,7 @@ class Reschedule {
 
   /** Whether what was read is of another moment than the topic's row. */
   get overtaken() {
-    const { open, told } = this;
-    if (!open || !told) return false;
-    const ids = (options) => String(options.map((one) => one.id).sort());
-    return (
-      Date.parse(open.deadline) !== Date.parse(told.deadline) ||
-      open.student_submitted !== told.submitted.student ||
-      open.instructor_submitted !== told.submitted.instructor ||
-      ids(open.options) !== ids(told.items)
-    );
+    return overtaken(this.open, this.told);
   }
 
   /** Whether the reader is one of the two, and may answer. */
@@ -108,8 +117,13 @@ class Reschedule {
     return role === "STUDENT" || role === "INSTRUCTOR";
   }
 
+  /** The topic's row tells it, also where nothing can be read. */
+  get deadline() {
+    return this.open?.deadline ?? this.told?.deadline;
+  }
+
   get over() {
-    return this.told?.deadline && Date.parse(this.told.deadline) <= this.ctx.clock.now();
+    return this.deadline && Date.parse(this.deadline) <= this.ctx.clock.now();
   }
 
   /** Whether an answer of this flight's is on its way: `sending` is the flight whose is, and may be another. */
@@ -122,36 +136,47 @@ class Reschedule {
     if (this.sending === id) this.sending = null;
   }
 
+  /** What could not be read is read again after a while, and what is shown is said to be old until then. */
   async read(again = false) {
+    clearTimeout(this.timer);
     const { id } = this;
-    const { api, signal } = this.ctx;
+    const { api, signal, clock: hub } = this.ctx;
+    // Of several the last counts: an earlier one may be of before what it is about.
+    const turn = (this.turn = {});
+    const outdated = () => this.turn !== turn || signal.aborted;
     const options = api.get(`/bookings/${id}/options`, {}, { signal });
-    const booking = api.get(`/bookings/${id}`, {}, { signal }).catch(() => null);
+    const booking = api.get(`/bookings/${id}`, {}, { signal });
+    booking.catch(() => {});
     try {
       const { body } = await options;
-      if (this.id !== id || signal.aborted) return;
-      this.take(body);
-      if (this.overtaken && !again) this.read(true);
+      if (outdated()) return;
+      this._held(() => this.take(body));
+      this.readAt = hub.now();
+      this.draw();
+      const found = await booking;
+      if (outdated()) return;
+      this.booking = found.body;
+      this.successor = /\/bookings\/([0-9a-f-]+)>; rel="successor-version"/.exec(found.headers.get("Link") ?? "")?.[1] ?? null;
+      this.error = null;
+      this.failed = 0;
     } catch (error) {
-      if (signal.aborted || this.id !== id) return;
-      if (!this.told) this.error = error;
+      if (outdated()) return;
+      this.error = error;
+      if (error.status === 404) this.told = null;
+      else this.timer = setTimeout(() => this.read(), PAUSE * 2 ** Math.min(this.failed++, PAUSES) * (1 + Math.random()));
     }
     this.draw();
-    const found = await booking;
-    if (!found || this.id !== id || signal.aborted) return;
-    this.booking = found.body;
-    this.successor = /\/bookings\/([0-9a-f-]+)>; rel="successor-version"/.exec(found.headers.get("Link") ?? "")?.[1] ?? null;
-    this.draw();
+    if (this.overtaken && !this.error && !again) await this.read(true);
   }
 
   /** What the hub says of it now; a ranking that is being made is not taken out of one's hands. */
   take(told) {
-    this.error = null;
     // What was hoped for stands until the hub has answered; then all is read anew.
     if (this.underway) return;
-    const same = this.told && String(this.told.items.map((one) => one.id)) === String(told.items.map((one) => one.id));
+    const same = this.told && ids(this.told.items) === ids(told.items);
     this.told = told;
-    if (this.dirty && same) return;
+    if (this.doubt && stored(told.mine, this.doubt)) this._arrived(this.doubt);
+    if (this.dirty && same && !stored(told.mine, this.choice)) return;
     this.dirty = false;
     const mine = told.mine;
     const ranks = mine ? [mine.option1_id, mine.option2_id, mine.option3_id].filter(Boolean) : [];
@@ -172,7 +197,21 @@ class Reschedule {
 
   // ── drawing ─────────────────────────────────────────────────────────────────────────────────
 
+  /** Do what may take away, or lock, what has the focus: the heading has it then, not the void. */
+  _held(work) {
+    const { activeElement: at } = document;
+    const ours = this.whole.contains(at);
+    work();
+    if (!ours) return;
+    if (at.disabled) at.blur();
+    refocus(this.heading);
+  }
+
   draw() {
+    this._held(() => this._draw());
+  }
+
+  _draw() {
     const { told, ctx } = this;
     this.whole.hidden = told === null;
     this._what();
@@ -181,6 +220,7 @@ class Reschedule {
       return;
     }
     clear(this.place);
+    setText(this.old, this.error ? `${LINK.known(clock(this.readAt))} ${this.error.message}` : "");
     const flight = this.booking;
     const open = this.open !== null || flight === null || flight.status === "RESCHEDULING";
     const editable = open && this.party && !this.over && told.items.length > 0;
@@ -246,7 +286,7 @@ class Reschedule {
     const { told, booking } = this;
     const [kind, sign, title, text, link] = outcome({ told, booking, open, over: this.over, party: this.party, successor: this.successor });
     this.state.hidden = !kind;
-    this.clock.hidden = !told.deadline || !open;
+    this.clock.hidden = !this.deadline || !open;
     this.other.hidden = !open || told.items.length === 0;
     if (!kind || this.state.dataset.said === title + text + (link ?? "")) return;
     this.state.dataset.said = title + text + (link ?? "");
@@ -255,8 +295,8 @@ class Reschedule {
   }
 
   tick() {
-    if (!this.told?.deadline || this.clock.hidden) return;
-    const at = Date.parse(this.told.deadline);
+    if (!this.deadline || this.clock.hidden) return;
+    const at = Date.parse(this.deadline);
     const now = this.ctx.clock.now();
     const { word, kind } = countdown(at - now);
     setText(this.left, kind === "over" ? SAY.passed : SAY.timeLeft(word));
@@ -272,34 +312,34 @@ class Reschedule {
 
   // ── answering ───────────────────────────────────────────────────────────────────────────────
 
-  submit() {
+  /** The ranking as it stands, as it would be sent. */
+  get choice() {
     const [option1_id, option2_id = null, option3_id = null] = this.ranking.ranked;
-    return this._put({ option1_id, option2_id, option3_id, unavailable_option_ids: this.ranking.unavailable });
+    return { option1_id, option2_id, option3_id, unavailable_option_ids: this.ranking.unavailable };
   }
 
+  /** Of the times that were asked about: others may be offered, or another flight be shown, while it is asked. */
   async refuseAll() {
-    const sure = await this.ctx.confirm({ title: SAY.noneTitle, text: SAY.noneText, yes: SAY.noneYes, no: SAY.no, danger: true });
-    if (sure) await this._put({ none_work: true });
+    const { id, told } = this;
+    const { signal } = this.ctx;
+    const sure = await this.ctx.confirm({ title: SAY.noneTitle, text: SAY.noneText, yes: SAY.noneYes, no: SAY.no, danger: true, signal });
+    if (!sure || this.id !== id || !this.told) return;
+    if (ids(this.told.items) === ids(told.items)) await this._put({ none_work: true });
+    else setText(this.fault, `${SAY.notSent} ${SAY.changedMeanwhile}`);
   }
 
   /** Shown as sent before it is; taken back where it is refused. */
   async _put(said) {
     const { ctx, id } = this;
     const before = this.told;
-    const now = new Date(ctx.clock.now()).toISOString();
-    const all = before.items.map((one) => one.id);
-    const hoped = said.none_work
-      ? { option1_id: null, option2_id: null, option3_id: null, unavailable_option_ids: all, none_work: true, submitted_at: null }
-      : { ...said, none_work: false, submitted_at: now };
     this.sending = id;
     this.dirty = false;
     // What was pressed is about to be out of reach: the focus stays beside it.
     this.sent.tabIndex = -1;
     if (this.foot.contains(document.activeElement)) this.sent.focus({ preventScroll: true });
-    setText(this.fault, "");
-    this.ranking.clearFaults();
-    this.told = { ...before, escalated: before.escalated || Boolean(said.none_work), mine: { ...before.mine, ...hoped } };
-    if (said.none_work) this.ranking.set(before.items, [], all);
+    this._forgive();
+    this.told = hoped(before, said, ctx.clock.now());
+    if (said.none_work) this.ranking.set(before.items, [], this.told.mine.unavailable_option_ids);
     this.draw();
     try {
       const answer = await ctx.api.put(`/bookings/${id}/preferences`, said, { match: this.etag?.id === id ? this.etag.tag : undefined });
@@ -307,16 +347,39 @@ class Reschedule {
       await ctx.settled(answer);
       this._sent(id);
       if (this.id !== id || ctx.signal.aborted) return;
-      ctx.toast(said.none_work ? SAY.noneSent : SAY.sentToast, { kind: "good" });
+      this._arrived(said);
       await this.read();
     } catch (error) {
+      const lost = error instanceof Unreachable;
+      // No answer is no refusal: what is stored tells whether it arrived.
+      const found = lost && (await ctx.api.get(`/bookings/${id}/options`, {}, { signal: AbortSignal.timeout(PATIENCE) }).catch(() => null));
       this._sent(id);
       if (this.id !== id || ctx.signal.aborted) return;
-      this.told = before;
-      this.dirty = !said.none_work;
-      if (said.none_work) this.take(before);
-      this._refused(error);
+      if (lost) this.etag = null;
+      if (found && stored(found.body.mine, said)) this._arrived(said);
+      else {
+        this.told = before;
+        this.dirty = !said.none_work;
+        if (said.none_work) this.take(before);
+        this._refused(error);
+        // It may arrive yet, or have arrived where nothing can be read just now.
+        if (lost) this.doubt = said;
+      }
+      await this.read();
     }
+  }
+
+  /** The hub has it. */
+  _arrived(said) {
+    this._forgive();
+    this.ctx.toast(said.none_work ? SAY.noneSent : SAY.sentToast, { kind: "good" });
+  }
+
+  /** What was refused, or may have been lost, is past. */
+  _forgive() {
+    this.doubt = null;
+    setText(this.fault, "");
+    this.ranking.clearFaults();
   }
 
   /** At the option it is about, where the hub names one; else at the buttons. */
@@ -330,10 +393,7 @@ class Reschedule {
     }
     if (error.status === 412) this.etag = null;
     setText(this.fault, error.status === 412 ? SAY.elsewhere : error.code === "deadline-passed" ? SAY.tooLate : `${SAY.notSent} ${error.message}`);
+    if ([403, 412].includes(error.status)) this.dirty = false;
     this.draw();
-    if ([403, 409, 412].includes(error.status)) {
-      if (error.status !== 409) this.dirty = false;
-      this.read();
-    }
   }
 }
