@@ -10,7 +10,7 @@ export const ids = (options) => String(options.map((one) => one.id).sort());
 export function overtaken(row, told) {
   if (!row || !told) return false;
   return (
-    Date.parse(row.deadline) !== Date.parse(told.deadline) ||
+    !Object.is(Date.parse(row.deadline), Date.parse(told.deadline)) || // none, or "infinity", is NaN
     row.student_submitted !== told.submitted.student ||
     row.instructor_submitted !== told.submitted.instructor ||
     ids(row.options) !== ids(told.items)

@@ -184,7 +184,8 @@ export class Shell {
         const [module] = await Promise.all([page.load(), page.sheet && style(page.sheet)]);
         if (signal.aborted) return;
         const lost = (error, again) => this._lost(error, again, signal);
-        const ctx = { ...this.ctx, params, signal, lost, watch: (...what) => this._watch(signal, ...what) };
+        const ask = (what) => confirm({ signal, ...what });
+        const ctx = { ...this.ctx, params, signal, lost, confirm: ask, watch: (...what) => this._watch(signal, ...what) };
         const made = await module.mount(root, ctx);
         if (signal.aborted) made?.unmount?.();
         else this.page = made ?? null;
