@@ -36,7 +36,8 @@ export class Agenda {
     this.element = h("div", { class: "agenda" });
   }
 
-  render({ flights, from, to, now, role, changes }) {
+  /** `whole`: whether these are all of the day. */
+  render({ flights, from, to, now, role, changes, whole }) {
     const today = now >= from && now < to;
     keyed(
       this.element,
@@ -46,7 +47,7 @@ export class Agenda {
       (section, part) => {
         const list = section.lastElementChild;
         const button = section.partButton;
-        setText(button.children[1], part.count ? DAY.flights(part.count) : "");
+        setText(button.children[1], part.count && whole ? DAY.flights(part.count) : "");
         // A long day begins where it is: what is over is folded, until somebody unfolds it.
         const over = today && flights.length > 8 && part.items.every((item) => item.row && item.end <= now);
         if (section.chosen === undefined) setAttribute(button, "aria-expanded", String(!over));

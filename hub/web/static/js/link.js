@@ -67,7 +67,7 @@ export class Link {
     signal?.addEventListener("abort", () => this._listeners.delete(fn), { once: true });
   }
 
-  /** What is shown rests on this watch too, until it is closed. */
+  /** What is shown rests on this watch or picture too, until it is closed. */
   rely(watch) {
     this._watches.add(watch);
     return () => this._watches.delete(watch);
@@ -88,8 +88,8 @@ export class Link {
     const lasting = !well && (now - this._troubled > PATIENCE || ["stopped", "stale"].includes(state.kind));
     this._brief = !well && !lasting && this.heardAt !== null;
     this.kind = state.kind;
-    // A moment of catching up, as when another day is opened, is no news.
-    const shown = this._brief && state.quiet ? { ...state, kind: "live", word: LINK.live } : state;
+    // A moment of catching up, as when another day is opened, is no news; half a day that is shown is not live.
+    const shown = this._brief && state.quiet && !state.partial ? { ...state, kind: "live", word: LINK.live } : state;
     setAttribute(chip, "data-kind", shown.kind);
     setIcon(this._icon, ICONS[shown.kind]);
     setText(this._word, shown.word);
@@ -119,8 +119,9 @@ export class Link {
     }
     if (state === "online") {
       if (stale) return { kind: "stale", word: since, detail: "", why: LINK.blind };
-      const waits = [...this._watches].some((watch) => watch.status === "loading" || watch.status === "stale");
-      if (waits) return { kind: "connecting", word: LINK.catchingUp, detail: "", why: "", quiet: true };
+      const are = new Set([...this._watches].map((watch) => watch.status));
+      const partial = are.has("partial");
+      if (partial || are.has("loading") || are.has("stale")) return { kind: "connecting", word: LINK.catchingUp, detail: "", why: "", quiet: true, partial };
       return { kind: "live", word: LINK.live, detail: "", why: "" };
     }
     const offline = navigator.onLine === false;

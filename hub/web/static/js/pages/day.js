@@ -184,8 +184,9 @@ class Day {
     const today = now >= from && now < to;
     this._head(now, today);
     const flights = flightsOf(picture.shown);
-    renderTally(this.tally, flights);
-    renderNext(this.next, flights, now, today);
+    // Of half a day there is no sum.
+    renderTally(this.tally, picture.whole ? flights : []);
+    renderNext(this.next, picture.whole ? flights : [], now, today);
     const { shown } = this;
     for (const [shape, button] of this.shapes) setAttribute(button, "aria-pressed", String(shape === shown));
     setAttribute(this.place, "aria-busy", picture.whole ? null : "true");
@@ -200,7 +201,7 @@ class Day {
       const view = timeline ? this.board : this.agenda;
       this._show(view.element);
       const focused = held ? document.activeElement.closest("[data-key]")?.dataset.key : null;
-      view.render({ flights, from, to, now, role, changes, by: shown, away });
+      view.render({ flights, from, to, now, role, changes, by: shown, away, whole: picture.whole });
       // A flight that goes to another lane is another element there: the focus goes with it.
       const still = document.activeElement;
       if (focused && (!this.place.contains(still) || still.closest(".leaving"))) {
