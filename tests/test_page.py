@@ -321,3 +321,22 @@ async def test_a_flight_is_changed_and_a_refusal_is_said_at_its_field(
     await expect(fault).to_contain_text("changed this meanwhile", timeout=PATIENCE)
     length = "SELECT duration_minutes FROM bookings WHERE id = $1::text::uuid"
     assert await sql.fetchval(length, key) == 75
+
+
+async def test_who_tried_again_is_not_nowhere_when_the_hub_is_back(hub: Hub, visit: Visit) -> None:
+    await visit.sign_in(hub.url)
+    visit.hub_is_away = True
+    await hub.stop()
+    retry = visit.page.get_by_role("button", name="Try now")
+    await expect(retry).to_be_visible(timeout=PATIENCE)
+    await retry.focus()
+    # As often as one likes: while it is tried, the button stays.
+    for _ in range(2):
+        await visit.page.keyboard.press("Enter")
+        await visit.page.wait_for_timeout(1_100)
+        await expect(retry).to_be_focused()
+    await hub.start()
+    await visit.page.keyboard.press("Enter")
+    await visit.says("Live")
+    await expect(visit.page.locator("#banner")).to_be_hidden()
+    await expect(visit.page.locator(".page h1")).to_be_focused()

@@ -4,7 +4,7 @@
  * Invariants: "Live" is said only while the hub vouches for what is shown; what would write is out of
  * reach while it does not, and says why.
  */
-import { h, icon, setAttribute, setIcon, setText } from "./dom.js";
+import { h, icon, refocus, setAttribute, setIcon, setText } from "./dom.js";
 import { SAY, clock, clockSeconds } from "./words.js";
 import { LINK, STOPPED } from "./words/link.js";
 
@@ -137,8 +137,14 @@ export class Link {
   }
 
   _renderBanner(state, shown) {
+    const held = document.activeElement === this._retry;
     banner.hidden = !shown;
-    if (!shown) return;
+    if (shown) this._fillBanner(state, held);
+    if (held) refocus(document.querySelector("#main h1"));
+  }
+
+  /** `held`: whoever tries again may do so once more; what they press does not go from under them. */
+  _fillBanner(state, held) {
     setAttribute(banner, "data-kind", state.kind);
     setIcon(this._bannerIcon, ICONS[state.kind]);
     const { state: phase, retryAt } = this.client;
@@ -151,7 +157,8 @@ export class Link {
       : phase === "connecting" ? LINK.trying
       : "";
     setText(this._bannerText, because + known + next);
-    this._retry.hidden = !state.passing && (phase !== "waiting" || (retryAt !== null && seconds < 2));
+    const soon = phase !== "waiting" || (retryAt !== null && seconds < 2);
+    this._retry.hidden = !state.passing && soon && (!held || phase === "stopped");
     setText(this._retry, state.passing ? SAY.tryAgain : SAY.tryNow);
     // Signing in again would end every other page's connection, and help nothing.
     this._signIn.hidden = phase !== "stopped" || Boolean(state.passing);
