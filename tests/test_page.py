@@ -140,6 +140,7 @@ async def test_days_are_stepped_and_come_back_at_once(hub: Hub, visit: Visit, sq
     await visit.shows(key, "CONFIRMED")
     await visit.page.get_by_role("button", name="Day after").click()
     await expect(visit.page.locator(".page h1")).to_contain_text("tomorrow")
+    await visit.page.get_by_role("button", name="Day after").click()
     await expect(visit.flight(key)).to_have_count(0, timeout=PATIENCE)
     await status(sql, key, "AT_RISK")
     await visit.page.get_by_role("button", name="Today").click()

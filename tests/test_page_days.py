@@ -54,11 +54,12 @@ async def test_the_day_of_25_hours_is_the_readers(
         keys = [
             await book(sql, STUDENT, at=f"timestamptz '2027-11-{at}'", tail=tail)
             for at, tail in (
-                ("07T06:30Z", "N0"),  # the evening before: 23:30
+                ("07T06:30Z", "N0"),  # the evening before: 23:30, and down at 00:30
                 ("07T08:30Z", "N1"),  # 01:30, the first time
                 ("07T09:30Z", "N2"),  # 01:30, once more
                 ("08T07:30Z", "N3"),  # 23:30, an hour that a day of 24 would not have
                 ("08T08:30Z", "N4"),  # the day after
+                ("07T05:30Z", "N5"),  # the evening before: 22:30
             )
         ]
         visit = await visitors(timezone_id="America/Los_Angeles")
@@ -66,18 +67,19 @@ async def test_the_day_of_25_hours_is_the_readers(
         await visit.sign_in(hub.url, path="#/day")
         await visit.page.get_by_role("button", name=shape, exact=True).click()
         await expect(visit.page.locator(".page h1")).to_contain_text("November 7", timeout=PATIENCE)
-        for key in keys[1:4]:
+        for key in keys[:4]:
             await visit.shows(key, "CONFIRMED")
-        await expect(visit.page.locator("#day [data-key]")).to_have_count(3)
+        await expect(visit.page.locator("#day [data-key]")).to_have_count(4)
         for key in keys[1:3]:
             await expect(visit.flight(key)).to_contain_text("01:30")
         asked = [url for _, url in visit.asked if "/bookings?" in url][-1]
-        assert "from=2027-11-07T07%3A00%3A00.000Z&to=2027-11-08T08%3A00%3A00.000Z" in asked
+        assert "from=2027-11-06T19%3A00%3A00.000Z&to=2027-11-08T08%3A00%3A00.000Z" in asked
         await visit.page.get_by_role("button", name="Day after").click()
         await visit.shows(keys[4], "CONFIRMED")
         await visit.page.get_by_role("button", name="Day before").click()
         await visit.page.get_by_role("button", name="Day before").click()
         await visit.shows(keys[0], "CONFIRMED")
+        await visit.shows(keys[5], "CONFIRMED")
     finally:
         await sql.close()
 
@@ -123,6 +125,31 @@ async def test_who_flies_over_midnight_is_flying(hub: Hub, visit: Visit, sql: An
     await expect(hero).to_contain_text("Flying now")
     await visit.says("Live")
     await visit.shows(key, "CONFIRMED")
+
+
+@pytest.mark.parametrize("shape", ["Aircraft", "List"])
+async def test_a_day_begins_with_who_is_in_the_air(
+    hub: Hub, visit: Visit, sql: Any, shape: str
+) -> None:
+    """And it is of both days; one that is cancelled is of the day it was booked for."""
+    await sql.execute("DELETE FROM bookings")
+    midnight = _last_midnight_but(timedelta())
+    key = await book(sql, STUDENT, at=f"timestamptz '{midnight - timedelta(minutes=70)}'")
+    await visit.sign_in(hub.url, path=f"#/day/{midnight:%Y-%m-%d}")
+    await expect(visit.page.locator("#day")).to_contain_text("No flights", timeout=PATIENCE)
+    change = "UPDATE bookings SET duration_minutes = 180 WHERE id = $1::text::uuid"
+    await sql.execute(change, key)
+    await visit.page.get_by_role("button", name=shape, exact=True).click()
+    await visit.shows(key, "CONFIRMED")
+    if shape == "List":
+        await expect(visit.page.locator(".part")).to_have_attribute("aria-label", "Night")
+    await expect(visit.page.locator(".story-list li")).to_have_count(1)
+    await visit.page.get_by_role("button", name="Day before").click()
+    await visit.shows(key, "CONFIRMED")
+    await status(sql, key, "CANCELLED")
+    await visit.shows(key, "CANCELLED")
+    await visit.page.get_by_role("button", name="Day after").click()
+    await expect(visit.page.locator("#day")).to_contain_text("No flights", timeout=PATIENCE)
 
 
 async def test_opened_in_the_air_and_what_is_behind_is_there_once(
