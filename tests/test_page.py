@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.async_api import expect
+import pytest
+from playwright.async_api import Route, expect
 from running import Hub
 from visiting import (
     ADMIN,
@@ -68,9 +69,8 @@ async def test_the_first_picture_is_one_read_and_its_cursor_starts_the_stream(
     assert not any('"rows"' in frame and key in frame for frame in visit.frames)
 
 
-async def test_a_busy_day_of_more_than_a_page_is_whole_and_live(
-    hub: Hub, visit: Visit, sql: Any
-) -> None:
+async def _busy_day(sql: Any) -> None:
+    """120 flights today, and none on any other day."""
     await sql.execute("DELETE FROM bookings")
     await sql.execute(
         """INSERT INTO bookings (student_id, instructor_id, aircraft_id, departure_airport,
@@ -83,6 +83,12 @@ async def test_a_busy_day_of_more_than_a_page_is_whole_and_live(
         STUDENT,
         INSTRUCTOR,
     )
+
+
+async def test_a_busy_day_of_more_than_a_page_is_whole_and_live(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _busy_day(sql)
     await visit.sign_in(hub.url)
     blocks = visit.page.locator(".slot")
     await expect(blocks).to_have_count(120, timeout=PATIENCE)
@@ -97,12 +103,44 @@ async def test_a_busy_day_of_more_than_a_page_is_whole_and_live(
     await expect(blocks).to_have_count(120)
 
 
+@pytest.mark.parametrize("shape", ["Aircraft", "List"])
+async def test_half_a_day_is_not_live_and_has_no_sum(
+    hub: Hub, visit: Visit, sql: Any, shape: str
+) -> None:
+    await _busy_day(sql)
+    await visit.sign_in(hub.url, path="#/day/2031-01-31")
+    await visit.page.get_by_role("button", name=shape, exact=True).click()
+    reads: list[Route] = []
+
+    async def hold_the_second(route: Route) -> None:
+        reads.append(route)
+        if len(reads) == 1:
+            await route.continue_()
+
+    await visit.page.route("**/api/v1/bookings?*", hold_the_second)
+    await visit.page.get_by_role("button", name="Today").click()
+    flights = visit.page.locator("#day [data-key]")
+    await expect(flights).to_have_count(100, timeout=PATIENCE)
+    link, tally = visit.page.locator("#link"), visit.page.locator(".tally")
+    assert await link.inner_text() == "Catching up"
+    await expect(tally).to_be_empty()
+    if shape == "List":
+        assert not any(await visit.page.locator(".part h2 .quiet").all_inner_texts())
+    await visit.page.wait_for_timeout(1_600)
+    await expect(link).to_have_text("Catching up")
+    await reads[1].continue_()
+    await expect(flights).to_have_count(120, timeout=PATIENCE)
+    await expect(tally).to_have_text("120 completed")
+    await visit.says("Live")
+
+
 async def test_days_are_stepped_and_come_back_at_once(hub: Hub, visit: Visit, sql: Any) -> None:
     key = await book(sql)
     await visit.sign_in(hub.url)
     await visit.shows(key, "CONFIRMED")
     await visit.page.get_by_role("button", name="Day after").click()
     await expect(visit.page.locator(".page h1")).to_contain_text("tomorrow")
+    await visit.page.get_by_role("button", name="Day after").click()
     await expect(visit.flight(key)).to_have_count(0, timeout=PATIENCE)
     await status(sql, key, "AT_RISK")
     await visit.page.get_by_role("button", name="Today").click()
@@ -284,3 +322,22 @@ async def test_a_flight_is_changed_and_a_refusal_is_said_at_its_field(
     await expect(fault).to_contain_text("changed this meanwhile", timeout=PATIENCE)
     length = "SELECT duration_minutes FROM bookings WHERE id = $1::text::uuid"
     assert await sql.fetchval(length, key) == 75
+
+
+async def test_who_tried_again_is_not_nowhere_when_the_hub_is_back(hub: Hub, visit: Visit) -> None:
+    await visit.sign_in(hub.url)
+    visit.hub_is_away = True
+    await hub.stop()
+    retry = visit.page.get_by_role("button", name="Try now")
+    await expect(retry).to_be_visible(timeout=PATIENCE)
+    await retry.focus()
+    # As often as one likes: while it is tried, the button stays.
+    for _ in range(2):
+        await visit.page.keyboard.press("Enter")
+        await visit.page.wait_for_timeout(1_100)
+        await expect(retry).to_be_focused()
+    await hub.start()
+    await visit.page.keyboard.press("Enter")
+    await visit.says("Live")
+    await expect(visit.page.locator("#banner")).to_be_hidden()
+    await expect(visit.page.locator(".page h1")).to_be_focused()

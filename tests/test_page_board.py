@@ -207,3 +207,30 @@ async def test_who_was_at_a_flight_that_is_gone_is_not_nowhere(
     await sql.execute("DELETE FROM bookings WHERE id = $1::text::uuid", two)
     await expect(visit.page.locator(".flight-card")).to_be_hidden(timeout=PATIENCE)
     await expect(heading).to_be_focused(timeout=PATIENCE)
+
+
+async def test_who_was_at_the_next_flight_when_it_went_is_not_nowhere(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await sql.execute("DELETE FROM bookings")
+    key = await book(sql, STUDENT, at="now() + interval '5 minutes'")
+    await visit.sign_in(hub.url, STUDENT, "#/mine")
+    details = visit.page.get_by_role("button", name="Details")
+    await details.focus()
+    await sql.execute("UPDATE bookings SET status = 'CANCELLED' WHERE id = $1::text::uuid", key)
+    await expect(details).to_be_hidden(timeout=PATIENCE)
+    await expect(visit.page.locator(".page h1")).to_be_focused(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("ago", ["5 days", "50 days"])
+async def test_who_asked_for_the_weeks_behind_is_where_they_are(
+    hub: Hub, visit: Visit, sql: Any, ago: str
+) -> None:
+    await sql.execute("DELETE FROM bookings")
+    await book(sql, STUDENT, at=f"now() - interval '{ago}'")
+    await visit.sign_in(hub.url, STUDENT, "#/mine")
+    await visit.page.get_by_role("button", name="Show the last").focus()
+    await visit.page.keyboard.press("Enter")
+    await expect(visit.page.locator(".mine-past").locator("h2, b").first).to_be_focused(
+        timeout=PATIENCE
+    )

@@ -6,6 +6,7 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
 from playwright.async_api import Request, Route, expect
 from running import Hub
 from visiting import PATIENCE, STUDENT, Visit, Visitors
@@ -112,6 +113,23 @@ async def test_a_mark_that_is_refused_is_taken_back(hub: Hub, visit: Visit, sql:
         "Not marked as read.", timeout=PATIENCE
     )
     await expect(notice).to_have_attribute("data-read", "no")
+
+
+@pytest.mark.parametrize(
+    ("shown", "button"), [("All", "Mark read"), ("Unread", "Mark read"), ("All", "Mark all read")]
+)
+async def test_what_is_read_elsewhere_leaves_nobody_nowhere(
+    hub: Hub, visit: Visit, sql: Any, shown: str, button: str
+) -> None:
+    """What had the focus is gone or does nothing any more: the page's heading has it then."""
+    await sql.execute("UPDATE notifications SET read = true")
+    key = await _tell(sql, "Gusts at KSQL")
+    await visit.sign_in(hub.url, STUDENT, "#/notifications")
+    await visit.page.get_by_role("button", name=shown, exact=True).click()
+    await expect(visit.flight(key)).to_have_attribute("data-read", "no", timeout=PATIENCE)
+    await visit.page.get_by_role("button", name=button).focus()
+    await sql.execute("UPDATE notifications SET read = true WHERE id = $1::text::uuid", key)
+    await expect(visit.page.locator(".page h1")).to_be_focused(timeout=PATIENCE)
 
 
 async def test_zulu_in_a_message_is_told_by_the_readers_clock_too(

@@ -15,7 +15,7 @@ const PARTS = [
 const partOf = (at) => PARTS.find((part) => new Date(at).getHours() < part.until);
 
 /** Flights by part of the day, with {key: "now"} among them where it belongs. */
-function partsOf(flights, now, today) {
+function partsOf(flights, from, now, today) {
   const parts = new Map(PARTS.map((part) => [part.name, { name: part.name, items: [], count: 0 }]));
   const items = [...flights];
   if (today && flights.length > 0) {
@@ -23,7 +23,7 @@ function partsOf(flights, now, today) {
     items.splice(at < 0 ? items.length : at, 0, { key: "now", start: now });
   }
   for (const item of items) {
-    const part = parts.get(partOf(item.start).name);
+    const part = parts.get(partOf(Math.max(item.start, from)).name);
     part.items.push(item);
     if (item.row) part.count += 1;
   }
@@ -36,17 +36,18 @@ export class Agenda {
     this.element = h("div", { class: "agenda" });
   }
 
-  render({ flights, from, to, now, role, changes }) {
+  /** `whole`: whether these are all of the day. */
+  render({ flights, from, to, now, role, changes, whole }) {
     const today = now >= from && now < to;
     keyed(
       this.element,
-      partsOf(flights, now, today),
+      partsOf(flights, from, now, today),
       (part) => part.name,
       (part) => this._part(part),
       (section, part) => {
         const list = section.lastElementChild;
         const button = section.partButton;
-        setText(button.children[1], part.count ? DAY.flights(part.count) : "");
+        setText(button.children[1], part.count && whole ? DAY.flights(part.count) : "");
         // A long day begins where it is: what is over is folded, until somebody unfolds it.
         const over = today && flights.length > 8 && part.items.every((item) => item.row && item.end <= now);
         if (section.chosen === undefined) setAttribute(button, "aria-expanded", String(!over));

@@ -26,6 +26,12 @@ export function dayOf(key) {
   return dayKey(at) === key ? at.getTime() : null;
 }
 
+/** How long before a day a flight may begin that is still in the air when the day does: few are read for it. */
+export const EVENING = 12 * 3_600_000;
+
+/** Whether a flight is of the day that begins at `from` (ms), if only its end. */
+export const reaches = ({ row, start, end }, from) => start >= from || (end > from && row.status !== "CANCELLED");
+
 /** Rows → flights in order of departure: {row, key, start, end} in milliseconds. */
 export function flightsOf(rows) {
   const flights = [...rows.values()].map((row) => {

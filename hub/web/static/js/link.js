@@ -4,7 +4,7 @@
  * Invariants: "Live" is said only while the hub vouches for what is shown; what would write is out of
  * reach while it does not, and says why.
  */
-import { h, icon, setAttribute, setIcon, setText } from "./dom.js";
+import { h, icon, refocus, setAttribute, setIcon, setText } from "./dom.js";
 import { SAY, clock, clockSeconds } from "./words.js";
 import { LINK, STOPPED } from "./words/link.js";
 
@@ -67,7 +67,7 @@ export class Link {
     signal?.addEventListener("abort", () => this._listeners.delete(fn), { once: true });
   }
 
-  /** What is shown rests on this watch too, until it is closed. */
+  /** What is shown rests on this watch or picture too, until it is closed. */
   rely(watch) {
     this._watches.add(watch);
     return () => this._watches.delete(watch);
@@ -88,8 +88,8 @@ export class Link {
     const lasting = !well && (now - this._troubled > PATIENCE || ["stopped", "stale"].includes(state.kind));
     this._brief = !well && !lasting && this.heardAt !== null;
     this.kind = state.kind;
-    // A moment of catching up, as when another day is opened, is no news.
-    const shown = this._brief && state.quiet ? { ...state, kind: "live", word: LINK.live } : state;
+    // A moment of catching up, as when another day is opened, is no news; half a day that is shown is not live.
+    const shown = this._brief && state.quiet && !state.partial ? { ...state, kind: "live", word: LINK.live } : state;
     setAttribute(chip, "data-kind", shown.kind);
     setIcon(this._icon, ICONS[shown.kind]);
     setText(this._word, shown.word);
@@ -119,8 +119,9 @@ export class Link {
     }
     if (state === "online") {
       if (stale) return { kind: "stale", word: since, detail: "", why: LINK.blind };
-      const waits = [...this._watches].some((watch) => watch.status === "loading" || watch.status === "stale");
-      if (waits) return { kind: "connecting", word: LINK.catchingUp, detail: "", why: "", quiet: true };
+      const are = new Set([...this._watches].map((watch) => watch.status));
+      const partial = are.has("partial");
+      if (partial || are.has("loading") || are.has("stale")) return { kind: "connecting", word: LINK.catchingUp, detail: "", why: "", quiet: true, partial };
       return { kind: "live", word: LINK.live, detail: "", why: "" };
     }
     const offline = navigator.onLine === false;
@@ -136,8 +137,14 @@ export class Link {
   }
 
   _renderBanner(state, shown) {
+    const held = document.activeElement === this._retry;
     banner.hidden = !shown;
-    if (!shown) return;
+    if (shown) this._fillBanner(state, held);
+    if (held) refocus(document.querySelector("#main h1"));
+  }
+
+  /** `held`: whoever tries again may do so once more; what they press does not go from under them. */
+  _fillBanner(state, held) {
     setAttribute(banner, "data-kind", state.kind);
     setIcon(this._bannerIcon, ICONS[state.kind]);
     const { state: phase, retryAt } = this.client;
@@ -150,7 +157,8 @@ export class Link {
       : phase === "connecting" ? LINK.trying
       : "";
     setText(this._bannerText, because + known + next);
-    this._retry.hidden = !state.passing && (phase !== "waiting" || (retryAt !== null && seconds < 2));
+    const soon = phase !== "waiting" || (retryAt !== null && seconds < 2);
+    this._retry.hidden = !state.passing && soon && (!held || phase === "stopped");
     setText(this._retry, state.passing ? SAY.tryAgain : SAY.tryNow);
     // Signing in again would end every other page's connection, and help nothing.
     this._signIn.hidden = phase !== "stopped" || Boolean(state.passing);

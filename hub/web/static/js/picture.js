@@ -20,7 +20,10 @@ export class Picture {
     this._ctx = ctx;
     this._topic = topic;
     this._filter = filter;
-    this._onchange = onchange;
+    this._onchange = (change) => {
+      ctx.link.render();
+      onchange(change);
+    };
     this._key = JSON.stringify([ctx.me.id ?? ctx.me.email, topic, filter]);
     this._closed = new AbortController();
     this.rows = new Map();
@@ -29,11 +32,13 @@ export class Picture {
     /** Why there is nothing to show: the hub's refusal, or null. */
     this.error = null;
     this.asked = performance.now();
+    this._forgotten = ctx.link.rely(this);
     this._begin(path);
   }
 
   close() {
     this._closed.abort();
+    this._forgotten();
     if (!this._watch) return;
     if (this.whole && this._watch.cursor) {
       held.delete(this._key);
@@ -41,6 +46,11 @@ export class Picture {
       if (held.size > HELD) held.delete(held.keys().next().value);
     }
     this._watch.close();
+  }
+
+  /** What the link may say of it; a watch of its own says the rest. */
+  get status() {
+    return this.whole || this.error ? "live" : this.rows.size ? "partial" : "loading";
   }
 
   /** The rows, and over them what is hoped to be so soon. */
@@ -81,8 +91,8 @@ export class Picture {
     for (;;) {
       for (const row of page.body.items) this.rows.set(row.id, row);
       this.whole = page.next === null;
-      this._onchange(null);
       if (this.whole) break;
+      this._onchange(null);
       page = await this._ctx.api.get(page.next, {}, patient());
     }
     if (!signal.aborted) this._follow({ rows: this.rows, cursor: first.cursor });

@@ -6,7 +6,7 @@ import { Away } from "../away.js";
 import { Board } from "../board.js";
 import { h, icon, onchosen, refocus, setAttribute, setText } from "../dom.js";
 import { FlightCard } from "../flight.js";
-import { dayKey, dayOf, flightsOf, midnight, renderNext, renderTally } from "../flights.js";
+import { EVENING, dayKey, dayOf, flightsOf, midnight, reaches, renderNext, renderTally } from "../flights.js";
 import { instead } from "../instead.js";
 import { Picture } from "../picture.js";
 import { Story } from "../story.js";
@@ -113,7 +113,7 @@ class Day {
     this.story.clear();
     this.last = new Map();
     const filter = {
-      from: new Date(this.from).toISOString(),
+      from: new Date(this.from - EVENING).toISOString(),
       to: new Date(midnight(this.from, 1)).toISOString(),
     };
     const picture = { rows: new Map(), shown: new Map(), whole: false, error: null, asked: performance.now(), close() {} };
@@ -124,11 +124,12 @@ class Day {
   }
 
   took(change) {
+    const here = (row) => reaches(flightsOf([row])[0], this.from);
     const happenings = [];
     for (const { items } of change && !change.reset ? change.transactions : []) {
       for (const { op, key, row, changed = [] } of items) {
         const before = this.last.get(key);
-        if (op === "remove") {
+        if (op === "remove" || !here(row)) {
           if (before) happenings.push({ key, row: before, gone: true });
         } else if (!before || changed.some((name) => name !== "updated_at")) {
           this.changes.set(key, before ? "is-changed" : "is-new");
@@ -137,7 +138,7 @@ class Day {
       }
     }
     if (happenings.length) this.story.tell(happenings, this.ctx.clock.now());
-    this.last = new Map(this.picture.rows);
+    this.last = new Map([...this.picture.rows].filter(([, row]) => here(row)));
     this.draw();
   }
 
@@ -183,9 +184,10 @@ class Day {
     const to = midnight(from, 1);
     const today = now >= from && now < to;
     this._head(now, today);
-    const flights = flightsOf(picture.shown);
-    renderTally(this.tally, flights);
-    renderNext(this.next, flights, now, today);
+    const flights = flightsOf(picture.shown).filter((one) => reaches(one, from));
+    // Of half a day there is no sum.
+    renderTally(this.tally, picture.whole ? flights : []);
+    renderNext(this.next, picture.whole ? flights : [], now, today);
     const { shown } = this;
     for (const [shape, button] of this.shapes) setAttribute(button, "aria-pressed", String(shape === shown));
     setAttribute(this.place, "aria-busy", picture.whole ? null : "true");
@@ -200,7 +202,7 @@ class Day {
       const view = timeline ? this.board : this.agenda;
       this._show(view.element);
       const focused = held ? document.activeElement.closest("[data-key]")?.dataset.key : null;
-      view.render({ flights, from, to, now, role, changes, by: shown, away });
+      view.render({ flights, from, to, now, role, changes, by: shown, away, whole: picture.whole });
       // A flight that goes to another lane is another element there: the focus goes with it.
       const still = document.activeElement;
       if (focused && (!this.place.contains(still) || still.closest(".leaving"))) {

@@ -6,12 +6,12 @@ import { h, icon, keyed, refocus, setAttribute, setIcon, setText, flash } from "
 import { FlightCard } from "../flight.js";
 import { dayKey, flightsOf, inTheAir, midnight } from "../flights.js";
 import { awaited } from "../notices.js";
+import { Past } from "../past.js";
 import { Picture } from "../picture.js";
 import { PAGE, SAY, clock, countdown, date, duration, people, relativeDay, route, statusOf, tail, until, weekday, zone, zulu } from "../words.js";
 
 const LIVE = new Set(["CONFIRMED", "AT_RISK", "RESCHEDULING"]);
 const BACK = 30; // days of the past that are shown when asked for
-const MOST = 50; // pages of them that are asked for
 
 export function mount(root, ctx) {
   return new Mine(root, ctx);
@@ -26,10 +26,12 @@ class Mine {
     this.answers = h("ul", { class: "answers", "aria-label": SAY.waiting });
     this.next = h("section", { class: "hero", "aria-labelledby": "hero-name", hidden: true });
     this.place = h("div", { class: "mine-list" });
-    this.past = h("div", { class: "mine-list" });
+    this.past = new Past(ctx, () => this.draw());
+    this.behind = h("div", { class: "mine-list" });
     this.more = h("button", { type: "button", class: "button", onclick: () => this.back() }, icon("clock"), SAY.showPast(BACK));
     this.name = h("h1", {}, PAGE.mine);
-    root.prepend(h("div", { class: "flights narrow" }, this.name, this.answers, this.next, this.place, h("div", { class: "mine-past" }, this.more, this.past)));
+    this.all = h("div", { class: "flights narrow" }, this.name, this.answers, this.next, this.place, h("div", { class: "mine-past" }, this.more, this.behind));
+    root.prepend(this.all);
     this._hero();
     ctx.title(PAGE.mine);
     this.follow();
@@ -45,22 +47,24 @@ class Mine {
     this.picture.close();
   }
 
-  /** At midnight what was today's is of the past. */
   minute() {
-    if (this.follow() && this.pastRows) this.back();
+    if (this.follow() && this.past.rows) this.back();
     this.draw();
   }
 
-  /** Show what is booked from the day on that is today; → whether that is another than before. */
+  /**
+   * Follow what is booked from a day ago on: at midnight somebody may be in the air. It stays as it is from day to
+   * day, but for a clock that was wrong and a page that is open for a month; → whether it is another than before.
+   */
   follow() {
-    const day = midnight(this.ctx.clock.now());
-    if (this.from === day) return false;
-    this.from = day;
+    const from = midnight(this.ctx.clock.now(), -1);
+    if (this.from <= from && from < midnight(this.from, BACK)) return false;
+    this.from = from;
     this.picture?.close();
     this.last = new Map();
     this.picture = { rows: new Map(), shown: new Map(), whole: false, error: null, asked: performance.now(), close() {} };
-    const filter = { from: new Date(day).toISOString() };
-    const onchange = (change) => this.from === day && this.took(change);
+    const filter = { from: new Date(from).toISOString() };
+    const onchange = (change) => this.from === from && this.took(change);
     this.picture = new Picture(this.ctx, { topic: "bookings", path: "/bookings", filter, onchange });
     setTimeout(() => this.draw(), 160);
     return true;
@@ -92,32 +96,30 @@ class Mine {
   render() {
     const { ctx, picture } = this;
     const now = ctx.clock.now();
-    const focused = this.place.contains(document.activeElement);
-    const flights = flightsOf(picture.shown);
+    const held = this.all.contains(document.activeElement);
+    const all = flightsOf(new Map([...(this.past.rows ?? []), ...picture.shown]));
+    // Today's stay until the day is over, and what flies until it is down.
+    const over = (one) => one.start < midnight(now) && one.end <= now;
+    const flights = all.filter((one) => !over(one));
     const ahead = flights.filter((one) => one.end > now);
     this.flight = ahead.find((one) => LIVE.has(one.row.status)) ?? null;
     this._answers();
     this._next(now);
     setAttribute(this.place, "aria-busy", picture.whole ? null : "true");
-    if (flights.length === 0) {
-      const what = instead(picture, ctx.client, [SAY.noneAhead, SAY.noneAheadMore]);
-      if (this.place.firstElementChild?.dataset.what !== what.dataset.what) {
-        this.place.keyedElements = undefined;
-        this.place.replaceChildren(what);
-      }
-    } else {
-      for (const other of this.place.querySelectorAll(":scope > [data-what], :scope > :not([data-day])")) other.remove();
-      this._days(this.place, flights, now);
+    this._days(this.place, flights, now, () => instead(picture, ctx.client, [SAY.noneAhead, SAY.noneAheadMore]));
+    if (this.past.rows) {
+      const past = all.filter((one) => over(one) && one.start >= midnight(now, -BACK)).reverse();
+      this._days(this.behind, past, now, () => empty("plane", SAY.nonePast(BACK), ""));
     }
     if (this.card.key !== null) {
-      const row = picture.rows.get(this.card.key) ?? this.pastRows?.get(this.card.key);
+      const row = picture.rows.get(this.card.key) ?? this.past.rows?.get(this.card.key);
       if (row) this.card.update(row, this.changes.get(this.card.key));
       else {
         this.card.close();
         refocus(this.name);
       }
     }
-    if (focused) refocus(this.name);
+    if (held) refocus(this.name);
     this.changes.clear();
   }
 
@@ -201,7 +203,16 @@ class Mine {
 
   // ── the days ────────────────────────────────────────────────────────────────────────────────
 
-  _days(place, flights, now) {
+  /** Flights by day; where there are none, what `none()` gives. */
+  _days(place, flights, now, none) {
+    if (flights.length === 0) {
+      const what = none();
+      if (place.firstElementChild?.dataset.what === what.dataset.what) return;
+      place.keyedElements = undefined;
+      place.replaceChildren(what);
+      return;
+    }
+    for (const other of place.querySelectorAll(":scope > :not([data-day])")) other.remove();
     const days = new Map();
     for (const flight of flights) {
       const key = dayKey(flight.start);
@@ -248,38 +259,29 @@ class Mine {
   }
 
   async edit(row) {
-    const { picture } = this;
-    const { edit } = await import("../flight-edit.js").catch((error) => ({ edit: () => this.ctx.toast(this.ctx.lost(error, () => {}), { kind: "bad" }) }));
-    edit(this.ctx, row, (hoped) => picture.hope(row.id, hoped));
+    const { ctx, picture } = this;
+    const { edit } = await import("../flight-edit.js").catch((error) => ({ edit: () => ctx.toast(ctx.lost(error, () => {}), { kind: "bad" }) }));
+    if (this.past.rows?.has(row.id)) this.past.edit(edit, row);
+    else edit(ctx, row, (hoped) => picture.hope(row.id, hoped));
   }
 
   open(key, anchor) {
-    const row = this.picture.rows.get(key) ?? this.pastRows?.get(key);
+    const row = this.picture.rows.get(key) ?? this.past.rows?.get(key);
     if (row) this.card.open(key, row, anchor);
   }
 
-  /** The last weeks, read once a day: the past does not change much. */
+  /** The last weeks, up to what is followed. */
   async back() {
     if (this.more.getAttribute("aria-busy")) return;
     setAttribute(this.more, "aria-busy", "true");
-    const { api, clock: time, signal } = this.ctx;
-    const to = midnight(time.now());
     try {
-      const query = { from: new Date(midnight(to, -BACK)).toISOString(), to: new Date(to).toISOString(), limit: 100 };
-      const rows = [];
-      let page = await api.get("/bookings", query, { signal });
-      for (let read = 1; ; read += 1) {
-        rows.push(...page.body.items);
-        if (page.next === null || read === MOST) break;
-        page = await api.get(page.next, {}, { signal });
-      }
-      this.pastRows = new Map(rows.map((row) => [row.id, row]));
+      await this.past.read(midnight(this.ctx.clock.now(), -BACK), this.from);
+      this.render();
+      const held = document.activeElement === this.more;
       this.more.hidden = true;
-      for (const other of this.past.querySelectorAll(":scope > :not([data-day])")) other.remove();
-      if (rows.length === 0) this.past.replaceChildren(empty("plane", SAY.nonePast(BACK), ""));
-      else this._days(this.past, flightsOf(this.pastRows).reverse(), time.now());
+      if (held) refocus(this.behind.querySelector("h2, b"));
     } catch (error) {
-      if (!signal.aborted) this.ctx.toast(error.message, { kind: "bad" });
+      if (!this.ctx.signal.aborted) this.ctx.toast(error.message, { kind: "bad" });
     }
     setAttribute(this.more, "aria-busy", null);
   }

@@ -3,7 +3,7 @@
  *
  * A mark is shown at once and stays only if the hub has it: what it refuses is unread again, and says why.
  */
-import { clear, flash, h, icon, keyed, setAttribute, setText } from "../dom.js";
+import { clear, flash, h, icon, keyed, refocus, setAttribute, setText } from "../dom.js";
 import { empty } from "../instead.js";
 import { localized } from "../notices.js";
 import { NOTICE, PAGE, SAY, ago, plural } from "../words.js";
@@ -125,6 +125,7 @@ export function mount(root, ctx) {
 
   function draw() {
     const now = ctx.clock.now();
+    const held = root.contains(document.activeElement);
     const rows = [...all.rows.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
     const fresh = rows.filter((row) => !isRead(row));
     const shown = (only ? fresh : rows).slice(0, most);
@@ -133,6 +134,7 @@ export function mount(root, ctx) {
     setAttribute(everything, "aria-pressed", String(!only));
     setAttribute(unread, "aria-pressed", String(only));
     readAll.disabled = fresh.length === 0;
+    if (readAll.disabled) readAll.blur();
     more.hidden = (only ? fresh : rows).length <= most;
     place.replaceChildren();
     if (shown.length === 0) {
@@ -155,6 +157,7 @@ export function mount(root, ctx) {
       if (change) flash(item, change);
     });
     changes.clear();
+    if (held) refocus(name);
     setAttribute(sum, "title", known ? plural(rows.length, "notification") : null);
   }
 
