@@ -187,7 +187,7 @@ class Bookings {
       return Object.assign(h("section", { class: "mine-day" }, h("div", { class: "ledger-day" }, name, tally), h("ul", { class: "rows" })), { name, tally });
     }, (section, day) => {
       setText(section.name, `${relativeDay(day.at, now)}${weekday(day.at)}, ${date(day.at)}`);
-      renderTally(section.tally, day.all);
+      renderTally(section.tally, picture.whole ? day.all : []);
       keyed(section.lastElementChild, day.flights, (one) => one.key, () => this._row(), (item, one) => this._update(item, one, now));
     });
     this.changes.clear();

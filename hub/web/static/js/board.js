@@ -79,8 +79,8 @@ export class Board {
     this._scrolled = null;
   }
 
-  /** `by` is "aircraft" or "instructor"; `away(key)` → {spans: [[from, to]] in ms in which a lane cannot fly, known}. */
-  render({ flights, from, to, now, role, changes, by, away }) {
+  /** `by` is "aircraft" or "instructor"; `away(key)` → {spans: [[from, to]] in ms in which a lane cannot fly, known}; `whole`: these are all. */
+  render({ flights, from, to, now, role, changes, by, away, whole }) {
     const shown = windowOf(flights, from, to, now);
     const part = (at) => ((at - shown.left) / (shown.right - shown.left)).toFixed(5);
     this._inner.style.setProperty("--hours", shown.hours);
@@ -98,7 +98,7 @@ export class Board {
       lanes,
       (lane) => `${by} ${lane.key}`,
       (lane) => this._lane(lane),
-      (element, lane) => this._updateLane(element, lane, { part, now, from, to, role, changes, shown, says: BY[by].says, away: away(lane.key) }),
+      (element, lane) => this._updateLane(element, lane, { part, now, from, to, role, changes, shown, says: BY[by].says, away: away(lane.key), whole }),
     );
     const within = now >= shown.left && now < shown.right && now >= from && now < to;
     this._now.hidden = !within;
@@ -157,8 +157,9 @@ export class Board {
     });
     setText(name.children[3], away.length ? SAY.away(away.map(([from, to]) => (from <= how.from && to >= how.to ? SAY.allDay : `${clock(from)}–${clock(to)}`)).join(", ")) : "");
     name.children[4].hidden = how.away.known;
-    setText(name.children[1], lane.count ? DAY.flights(lane.count) : DAY.noFlights);
-    setText(name.children[2], lane.count ? logged(lane.minutes) : "");
+    // No sum of a part.
+    setText(name.children[1], !how.whole ? "" : lane.count ? DAY.flights(lane.count) : DAY.noFlights);
+    setText(name.children[2], how.whole && lane.count ? logged(lane.minutes) : "");
     element.style.setProperty("--rows", lane.ends.length);
     keyed(track, lane.flights, (flight) => flight.key, () => this._block(), (item, flight) => this._updateBlock(item, flight, how));
     this._stop(element);
