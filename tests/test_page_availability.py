@@ -155,3 +155,106 @@ async def test_a_message_does_not_push_out_the_one_somebody_is_at(hub: Hub, visi
     await visit.page.evaluate(say, ["fourth"])
     await expect(toasts).to_have_text([re.compile(one) for one in ("first", "third", "fourth")])
     await expect(toasts.first.get_by_role("button", name="Dismiss")).to_be_focused()
+
+
+def _hours(who: str, day: int, start: str, end: str) -> str:
+    return f"""INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)
+               SELECT id, {day}, '{start}', '{end}' FROM users WHERE email = '{who}'"""
+
+
+async def _alone(sql: Any) -> None:
+    await sql.execute("DELETE FROM availability_patterns; DELETE FROM availability_overrides")
+
+
+async def test_what_is_saved_before_anything_could_be_read_is_saved(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _alone(sql)
+    await visit.sign_in(hub.url, STUDENT, "#/notifications")
+    page = visit.page
+    await visit.refuse("**/api/v1/availability?*")
+    await visit.go("availability")
+    await expect(page.locator(".empty")).to_be_visible(timeout=PATIENCE)
+    await page.get_by_role("button", name="Add weekly hours").click()
+    await page.locator("dialog[open]").get_by_role("button", name="Save").click()
+    await expect(page.locator("#toasts")).to_contain_text("Saved", timeout=PATIENCE)
+    assert await sql.fetchval("SELECT count(*) FROM availability_patterns") == 1
+    await page.unroute("**/api/v1/availability?*")
+    await expect(page.locator(".chip")).to_have_count(1, timeout=PATIENCE)
+
+
+async def test_a_save_that_fails_behind_a_closed_form_is_told_and_takes_back_itself_alone(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _alone(sql)
+    await sql.execute(_hours(STUDENT, 3, "09:00", "12:00"))
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    page = visit.page
+    visit.refusals.add(500)
+    release = asyncio.Event()
+
+    async def hold(route: Any) -> None:
+        if route.request.method != "POST":
+            await route.continue_()
+            return
+        await release.wait()
+        await route.fulfill(
+            status=500, content_type="application/problem+json",
+            json={"title": "Internal Server Error", "status": 500, "detail": "Not now."},
+        )  # fmt: skip
+
+    await page.route("**/api/v1/availability/patterns", hold)
+    await expect(page.locator(".chip")).to_have_count(1, timeout=PATIENCE)
+    await page.get_by_role("button", name="Add weekly hours").click()
+    dialog = page.locator("dialog[open]")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(page.locator('.chip[data-pending="yes"]')).to_have_count(1)
+    await page.keyboard.press("Escape")
+    # What is under way cannot be changed yet.
+    await page.locator('.chip[data-pending="yes"]').click()
+    await expect(dialog).to_have_count(0)
+    # Another save comes through meanwhile.
+    await page.locator(".chip:not([data-pending])").click()
+    await dialog.get_by_label("From").fill("08:00")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(page.locator("#toasts")).to_contain_text("Saved", timeout=PATIENCE)
+    release.set()
+    await expect(page.locator("#toasts")).to_contain_text("Not now.", timeout=PATIENCE)
+    await expect(page.locator(".chip")).to_have_count(1)
+    await expect(page.locator(".chip")).to_have_text("08:00–12:00")
+
+
+async def test_weeks_long_past_are_read_before_they_are_shown(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _alone(sql)
+    for day in range(7):
+        await sql.execute(_hours(STUDENT, day, "09:00", "12:00"))
+    await sql.execute(
+        """INSERT INTO availability_overrides (user_id, override_date)
+           SELECT id, current_date - n FROM users, generate_series(30, 60) AS n WHERE email = $1""",
+        STUDENT,
+    )
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    page = visit.page
+    await expect(page.locator(".week-day")).to_have_count(7, timeout=PATIENCE)
+    for _ in range(6):
+        await page.get_by_role("button", name="Week before").click()
+    await expect(page.locator('.chip[data-kind="blocked"]')).to_have_count(7, timeout=PATIENCE)
+    await expect(page.locator(".hours-free > span")).to_have_count(0)
+
+
+async def test_a_week_that_could_not_be_read_again_is_said_to_be_old(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _alone(sql)
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    page = visit.page
+    await expect(page.locator(".week-day")).to_have_count(7, timeout=PATIENCE)
+    await visit.refuse("**/api/v1/availability?*")
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    old = page.locator("#main [role=alert]")
+    await expect(old).to_contain_text("Not now.", timeout=PATIENCE)
+    await expect(page.locator(".week-day")).to_have_count(7)
+    await page.unroute("**/api/v1/availability?*")
+    await expect(old).to_have_count(0, timeout=PATIENCE)

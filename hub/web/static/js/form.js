@@ -11,7 +11,7 @@
  */
 import { Problem } from "./api.js";
 import { h, refocus, setAttribute, setText } from "./dom.js";
-import { hear } from "./toast.js";
+import { hear, toast } from "./toast.js";
 import { SAY, clock, shortDate } from "./words.js";
 
 let count = 0;
@@ -91,16 +91,20 @@ export class Form {
     const rest = [];
     let first = null;
     for (const { pointer = "", detail: told } of error instanceof Problem ? error.errors : []) {
-      const detail = told.replace(MOMENT, (at) => `${shortDate(Date.parse(at))}, ${clock(Date.parse(at))}`);
+      const said = told.replace(MOMENT, (at) => `${shortDate(Date.parse(at))}, ${clock(Date.parse(at))}`);
       const one = this.fields.find((field) => pointer === `/${field.name}` || pointer.startsWith(`/${field.name}/`));
-      if (!one) rest.push(`${SAY.member(pointer.slice(1))} ${detail}.`);
+      // Of what was left empty no rule but that one is of interest.
+      const detail = one?.input.type !== "checkbox" && one?.input.value === "" ? SAY.needed : said;
+      if (!one) rest.push(said.endsWith(".") ? said : `${SAY.member(pointer.slice(1))} ${said}.`);
       else {
-        one.fault(SAY.fault(detail));
+        one.fault(detail.endsWith(".") ? detail : SAY.fault(detail));
         first ??= one;
       }
     }
     if (!first) rest.unshift(error.status === 412 ? SAY.changedMeanwhile : error.message);
     setText(this._fault, rest.join(" "));
+    // Closed meanwhile: nobody would read it there.
+    if (!this.element.isConnected) toast(error.status === 412 ? SAY.changedMeanwhile : error.message, { kind: "bad" });
     first?.input.focus();
   }
 }

@@ -347,7 +347,7 @@ export const SAY = {
   noOptions: "No times are offered yet",
   noOptionsMore: "They will appear here by themselves.",
 
-  fault: (detail) => `This ${detail}.`,
+  fault: (detail) => `This ${detail}.`, needed: "is needed",
   changedMeanwhile: "Somebody changed this meanwhile. Look at it again before you save.",
   thisWeek: "This week",
   pickWeek: "Go to a week",

@@ -7,11 +7,13 @@ import { schoolZone } from "../clock.js";
 import { clear, h, icon, keyed, setAttribute, setText } from "../dom.js";
 import { hoursForm } from "../hours-form.js";
 import { empty } from "../instead.js";
-import { PAGE, SAY, WEEKDAYS, calendarDate, zoneOf } from "../words.js";
+import { PAGE, SAY, WEEKDAYS, calendarDate, clock, zoneOf } from "../words.js";
+import { LINK } from "../words/link.js";
 import { addDays, dateKey, minuteIn, onDate, sunday, todayIn } from "../week.js";
 
 const DAYS = [0, 1, 2, 3, 4, 5, 6];
 const DAY = 24 * 60;
+const AGAIN = 5000; // ms after a read that failed
 
 export function mount(root, ctx) {
   return new Availability(root, ctx);
@@ -24,8 +26,12 @@ class Availability {
     this.overrides = null;
     this.zone = schoolZone();
     this.error = null;
+    this.at = null; // when that was read
+    this.writing = 0;
     this.writes = 0; // begun and ended: a read across one is of no moment
-    this.first = sunday(todayIn(this.zone, ctx.clock.now()));
+    this.first = sunday(this.today);
+    this.from = addDays(this.today, -31); // overrides from then on are to be read
+    this.since = null; // and have been
     this._build(root);
     ctx.title(PAGE.availability);
     ctx.clock.minute(() => this.draw(), ctx.signal);
@@ -65,8 +71,13 @@ class Availability {
     return todayIn(this.zone, this.ctx.clock.now());
   }
 
+  /** Further back than was read, some weeks are read at once. */
   to(first) {
     this.first = first;
+    if (first < this.from) {
+      this.from = addDays(first, -28);
+      this.read();
+    }
     this.draw();
   }
 
@@ -77,13 +88,12 @@ class Availability {
     this.read();
   }
 
-  /** Overrides from the last month on; earlier ones are over. */
   async read() {
-    const { api, signal } = this.ctx;
-    const from = dateKey(addDays(this.today, -31));
-    const { writes } = this;
+    const { api, signal, clock: time } = this.ctx;
+    const { from, writes } = this;
+    clearTimeout(this.again);
     try {
-      let page = await api.get("/availability", { from, limit: 100 }, { signal });
+      let page = await api.get("/availability", { from: dateKey(from), limit: 100 }, { signal });
       const { patterns, overrides } = page.body;
       while (page.next) {
         page = await api.get(page.next, {}, { signal });
@@ -95,12 +105,16 @@ class Availability {
         if (!this.writing) this._reread();
         return;
       }
+      if (from > this.from) return; // somebody went further back meanwhile
+      this.since = from;
+      this.at = time.now();
       this.patterns = patterns;
       this.overrides = overrides;
       this.error = null;
     } catch (error) {
       if (signal.aborted) return;
       this.error = error;
+      this.again = setTimeout(() => document.hidden || this.read(), AGAIN);
     }
     this.draw();
   }
@@ -113,7 +127,7 @@ class Availability {
     setText(this.name, `${calendarDate(this.first)} – ${calendarDate(last)}`);
     setText(this.clock, this.zone ? SAY.schoolClock(`${this.zone} (${zoneOf(this.zone, now)})`) : "");
     setAttribute(this.here, "aria-current", dateKey(this.first) === dateKey(sunday(this.today)) ? "date" : null);
-    const shown = this.patterns !== null;
+    const shown = this.since !== null && this.since <= this.first;
     this.list.hidden = this.axis.hidden = this.foot.hidden = !shown;
     if (!shown) {
       const what = this.error ? empty("waiting", SAY.refused, this.error.message, h("button", { type: "button", class: "button", onclick: () => this.read() }, SAY.tryAgain))
@@ -121,7 +135,10 @@ class Availability {
       if (this.place.firstElementChild?.dataset.what !== what.dataset.what) this.place.replaceChildren(what);
       return;
     }
-    clear(this.place);
+    // What was read stays, but is not said to be so now.
+    const old = this.error && `${LINK.known(clock(this.at))} ${this.error.message}`;
+    if (!old) clear(this.place);
+    else if (this.place.textContent !== old) this.place.replaceChildren(h("p", { class: "form-fault", role: "alert" }, old));
     const days = DAYS.map((day) => addDays(this.first, day));
     keyed(this.list, days, dateKey, (date) => this._day(date), (item, date) => this._update(item, date, now));
   }
@@ -166,7 +183,7 @@ class Availability {
     const words = h("span");
     const button = h("button", { type: "button", class: "chip", "data-edit": true }, icon(kind === "pattern" ? "rescheduling" : "cancelled"), words);
     const chip = h("li", {}, button);
-    button.addEventListener("click", () => this.edit(kind, chip.row));
+    button.addEventListener("click", () => chip.row.pending || this.edit(kind, chip.row));
     return Object.assign(chip, { button, words });
   }
 
@@ -185,43 +202,41 @@ class Availability {
   // ── editing ─────────────────────────────────────────────────────────────────────────────────
 
   edit(kind, shown) {
-    const row = { ...shown };
-    this.editing = [kind, row];
-    this._open(kind, row);
-    hoursForm(kind, row, {
-      save: (values, close) => this.save(kind, row, values, close),
-      remove: (close) => this.remove(kind, row, close),
+    const form = { kind, row: { ...shown } };
+    this._open(form);
+    hoursForm(kind, form.row, {
+      save: (values, close) => this.save(form, values, close),
+      remove: (close) => this.remove(form, close),
     });
   }
 
-  /** Shown at once; on a refusal everything is as it was, and the form, still open, says why. */
-  async save(kind, row, values, close) {
+  /** Shown at once; on a refusal its row is as it was, and the form, still open, says why. */
+  async save(form, values, close) {
     const { api, toast } = this.ctx;
+    const { kind, row } = form;
     const path = `/availability/${kind}s`;
-    const rows = kind === "pattern" ? "patterns" : "overrides";
+    const match = await this._match(form);
     const hoped = { ...row, ...values, id: row.id ?? `new-${performance.now()}`, pending: true };
-    const match = await this._match(kind, row);
-    await this._hope(rows, (all) => [...all.filter((one) => one.id !== row.id), hoped], async () => {
-      const answer = row.id ? await api.patch(`${path}/${row.id}`, values, { match }) : await api.post(path, values);
-      this[rows] = [...this[rows].filter((one) => one.id !== hoped.id), answer.body];
-    });
+    await this._hope(form, hoped.id, hoped, async () =>
+      (row.id ? await api.patch(`${path}/${row.id}`, values, { match }) : await api.post(path, values)).body);
     close();
     toast(SAY.saved, { kind: "good" });
   }
 
-  async remove(kind, row, close) {
+  async remove(form, close) {
     const { api, toast } = this.ctx;
-    const rows = kind === "pattern" ? "patterns" : "overrides";
-    const match = await this._match(kind, row);
-    await this._hope(rows, (all) => all.filter((one) => one.id !== row.id), () => api.delete(`/availability/${kind}s/${row.id}`, { match }));
+    const { kind, row } = form;
+    const match = await this._match(form);
+    await this._hope(form, row.id, null, async () => (await api.delete(`/availability/${kind}s/${row.id}`, { match }), null));
     close();
     toast(SAY.removed, { kind: "good" });
   }
 
   /** The version of what the form was opened on; if that was old already, it is not to be saved over. */
-  async _match(kind, row) {
+  async _match(form) {
+    const { row } = form;
     if (!row.id) return null;
-    const { etag, body: found } = await this.opened.catch(() => (this._open(kind, row), this.opened));
+    const { etag, body: found } = await form.opened.catch(() => (this._open(form), form.opened));
     const same = Object.keys(found).every((name) => String(found[name]) === String(row[name]));
     if (same) return etag;
     Object.assign(row, found);
@@ -229,31 +244,36 @@ class Availability {
     throw Object.assign(new Error(SAY.changedMeanwhile), { status: 412 });
   }
 
-  /** Ask for the version of a row that is edited from now on. */
-  _open(kind, row) {
-    this.opened = row.id ? this.ctx.api.get(`/availability/${kind}s/${row.id}`) : null;
-    this.opened?.catch(() => {});
+  /** Ask for the version of the row that a form is open on from now on. */
+  _open(form) {
+    form.opened = form.row.id ? this.ctx.api.get(`/availability/${form.kind}s/${form.row.id}`) : null;
+    form.opened?.catch(() => {});
   }
 
-  async _hope(rows, change, write) {
-    const before = this[rows];
-    this[rows] = change(before);
-    this.writing = true;
+  /**
+   * Show `row` (null: none) for that of `id` while `work` is under way, which gives what it has become. What
+   * fails takes back its own row alone, and all is read: the hub may have done what it could not say.
+   */
+  async _hope(form, id, row, work) {
+    const rows = form.kind === "pattern" ? "patterns" : "overrides";
+    const was = this[rows]?.find((one) => one.id === id);
+    const put = (one) => (this[rows] &&= [...this[rows].filter((other) => other.id !== id), ...(one ? [one] : [])]);
+    put(row);
+    this.writing += 1;
     this.writes += 1;
     this.draw();
     try {
-      await write();
+      put(await work());
+      this.outdated ||= this[rows] === null;
     } catch (error) {
-      this[rows] = before;
-      if ([404, 412].includes(error.status)) {
-        this.read();
-        this._open(...this.editing);
-      }
+      put(was);
+      this.outdated = true;
+      this._open(form);
       throw error;
     } finally {
-      this.writing = false;
+      this.writing -= 1;
       this.writes += 1;
-      this._reread();
+      if (!this.writing) this._reread();
       this.draw();
     }
   }
