@@ -143,7 +143,7 @@ async def test_flights_that_are_over_are_completed_on_the_minute(door: Rest) -> 
     rows = {}
     for n, word in enumerate(("CONFIRMED", "AT_RISK", "CANCELLED", "CONFIRMED")):
         rows[n] = await door.booking(
-            scheduled_datetime=soon(minutes=-60, seconds=0.7 if n < 3 else 30),
+            scheduled_datetime=soon(minutes=-60, seconds=4 if n < 3 else 30),
             status=word,
             student_id=ID[("sam", "sue", "sid", "sid")[n]],
             instructor_id=ID[("ina", "ivo", "ivo", "ina")[n]] if n != 3 else await another(door),
