@@ -103,8 +103,8 @@ export class Form {
     }
     if (!first) rest.unshift(error.status === 412 ? SAY.changedMeanwhile : error.message);
     setText(this._fault, rest.join(" "));
-    // Closed meanwhile: nobody would read it there.
-    if (!this.element.isConnected) toast(error.status === 412 ? SAY.changedMeanwhile : error.message, { kind: "bad" });
+    // Closed meanwhile: nobody would read it there. What was broken off with its page failed nobody.
+    if (!this.element.isConnected && error.name !== "AbortError") toast(error.status === 412 ? SAY.changedMeanwhile : error.message, { kind: "bad" });
     first?.input.focus();
   }
 }
