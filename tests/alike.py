@@ -10,12 +10,15 @@ import functools
 import linecache
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
+from hub.identity.issuer import Issuer
 from hub.web.pages import Asset
+
+KEY = "issuer.pem"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,16 +33,14 @@ def _made_once() -> Iterator[None]:
 
 @functools.cache
 def _key() -> bytes:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    with TemporaryDirectory() as state:
+        Issuer.load(Path(state))
+        return (Path(state) / KEY).read_bytes()
 
 
 def lend_key(state: Path) -> None:
     """Give a state folder the session's issuer's key, unless it has one."""
-    path = state / "issuer.pem"
+    path = state / KEY
     if not path.exists():
         state.mkdir(parents=True, exist_ok=True)
         path.touch(0o600)

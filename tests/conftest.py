@@ -43,12 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    with_browser = [path for path in files if "browser" in _fixtures(files[path])]
-    others = [path for path in files if path not in with_browser]
-    order: list[Path] = []
-    for path in [path for path in files if path.name in LONGEST]:
-        order.append(path)
-        (with_browser if path in with_browser else others).remove(path)
+    order = [path for path in files if path.name in LONGEST]
+    rest = [path for path in files if path not in order]
+    with_browser = [path for path in rest if "browser" in _fixtures(files[path])]
+    others = [path for path in rest if path not in with_browser]
     while with_browser or others:
         order += with_browser[:1] + others[:3]
         del with_browser[:1], others[:3]

@@ -11,9 +11,17 @@ from running import Hub
 from visiting import PATIENCE, STUDENT, Visit, person
 
 
+def _hours(who: str, day: int, start: str, end: str) -> str:
+    return f"""INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)
+               SELECT id, {day}, '{start}', '{end}' FROM users WHERE email = '{who}'"""
+
+
+async def _alone(sql: Any) -> None:
+    await sql.execute("DELETE FROM availability_patterns; DELETE FROM availability_overrides")
+
+
 async def test_weekly_hours_and_an_exception(hub: Hub, visit: Visit, sql: Any) -> None:
-    await sql.execute("DELETE FROM availability_patterns")
-    await sql.execute("DELETE FROM availability_overrides")
+    await _alone(sql)
     await visit.sign_in(hub.url, STUDENT, "#/availability")
     page = visit.page
     visit.refusals |= {409, 422, 412}
@@ -82,13 +90,8 @@ async def test_weekly_hours_and_an_exception(hub: Hub, visit: Visit, sql: Any) -
 async def test_what_somebody_changed_meanwhile_is_not_overwritten(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    await sql.execute("DELETE FROM availability_patterns")
-    await sql.execute("DELETE FROM availability_overrides")
-    await sql.execute(
-        """INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)
-           SELECT id, 3, '09:00', '12:00' FROM users WHERE email = $1""",
-        STUDENT,
-    )
+    await _alone(sql)
+    await sql.execute(_hours(STUDENT, 3, "09:00", "12:00"))
     await visit.sign_in(hub.url, STUDENT, "#/availability")
     page = visit.page
     visit.refusals.add(412)
@@ -108,8 +111,7 @@ async def test_what_somebody_changed_meanwhile_is_not_overwritten(
 async def test_a_read_of_before_a_save_does_not_land_after_it(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    await sql.execute("DELETE FROM availability_patterns")
-    await sql.execute("DELETE FROM availability_overrides")
+    await _alone(sql)
     await visit.sign_in(hub.url, STUDENT, "#/availability")
     page = visit.page
     # As over plain http in a school's own network.
@@ -155,15 +157,6 @@ async def test_a_message_does_not_push_out_the_one_somebody_is_at(hub: Hub, visi
     await visit.page.evaluate(say, ["fourth"])
     await expect(toasts).to_have_text([re.compile(one) for one in ("first", "third", "fourth")])
     await expect(toasts.first.get_by_role("button", name="Dismiss")).to_be_focused()
-
-
-def _hours(who: str, day: int, start: str, end: str) -> str:
-    return f"""INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)
-               SELECT id, {day}, '{start}', '{end}' FROM users WHERE email = '{who}'"""
-
-
-async def _alone(sql: Any) -> None:
-    await sql.execute("DELETE FROM availability_patterns; DELETE FROM availability_overrides")
 
 
 async def test_what_is_saved_before_anything_could_be_read_is_saved(

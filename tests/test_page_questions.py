@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 from running import Hub
 from visiting import STUDENT, Visit
 
@@ -15,11 +15,17 @@ _ASK = """async () => {
 }"""
 
 
-async def test_a_question_closes_at_the_next_address(hub: Hub, visit: Visit) -> None:
+async def _asked(hub: Hub, visit: Visit) -> Page:
+    """A page with a question over it."""
     await visit.sign_in(hub.url, STUDENT)
     page = visit.page
     await page.evaluate(_ASK)
     await expect(page.locator("#confirm")).to_be_visible()
+    return visit.page
+
+
+async def test_a_question_closes_at_the_next_address(hub: Hub, visit: Visit) -> None:
+    page = await _asked(hub, visit)
     await visit.go("notifications")
     await expect(page.locator(".page h1")).to_have_text("Notifications")
     await expect(page.locator("#confirm")).to_be_hidden()
@@ -28,10 +34,7 @@ async def test_a_question_closes_at_the_next_address(hub: Hub, visit: Visit) -> 
 
 
 async def test_a_question_closes_with_what_asked(hub: Hub, visit: Visit) -> None:
-    await visit.sign_in(hub.url, STUDENT)
-    page = visit.page
-    await page.evaluate(_ASK)
-    await expect(page.locator("#confirm")).to_be_visible()
+    page = await _asked(hub, visit)
     await page.evaluate("window.leave.abort()")
     await expect(page.locator("body")).to_have_attribute("data-sure", "false")
     await expect(page.locator("#confirm")).to_be_hidden()

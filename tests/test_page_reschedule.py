@@ -22,6 +22,16 @@ async def _are(page: Page, *ids: str) -> None:
         await expect(options.nth(place)).to_have_attribute("data-key", id, timeout=PATIENCE)
 
 
+async def _two(hub: Hub, visit: Visit, sql: Any) -> list[tuple[str, list[str]]]:
+    """Two flights of the student's with the times offered for each; the page is at the first."""
+    found = []
+    for at, tail in ((_SOON, "N1PAGE"), ("now() + interval '50 hours'", "N2PAGE")):
+        key = await book(sql, STUDENT, INSTRUCTOR, at=at, tail=tail)
+        found.append((key, await offer(sql, key)))
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{found[0][0]}")
+    return found
+
+
 async def _said(sql: Any, key: str, email: str) -> dict[str, Any]:
     row = await sql.fetchrow(
         """SELECT p.option1_id::text, p.option2_id::text, p.option3_id::text, p.submitted_at,
@@ -316,11 +326,7 @@ async def test_a_refusal_is_said_at_the_option_and_nothing_is_lost(
 async def test_another_flight_is_drawn_while_an_answer_is_on_its_way(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    first = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, first)
-    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
-    theirs = await offer(sql, second)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{first}")
+    (first, _), (second, theirs) = await _two(hub, visit, sql)
     page = visit.page
     arrived, release = asyncio.Event(), asyncio.Event()
 
@@ -346,11 +352,7 @@ async def test_another_flight_is_drawn_while_an_answer_is_on_its_way(
 async def test_a_question_goes_with_the_flight_it_was_asked_of(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    first = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    mine = await offer(sql, first)
-    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
-    theirs = await offer(sql, second)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{first}")
+    (first, mine), (second, theirs) = await _two(hub, visit, sql)
     page = visit.page
     await expect(page.locator(f'[data-key="{mine[0]}"]')).to_be_visible(timeout=PATIENCE)
     await visit.go(f"reschedule/{second}")
@@ -389,11 +391,7 @@ async def test_none_works_is_not_said_of_times_that_came_while_it_was_asked(
 async def test_what_was_refused_of_one_flight_is_not_said_at_another(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    first = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, first)
-    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
-    theirs = await offer(sql, second)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{first}")
+    _, (second, theirs) = await _two(hub, visit, sql)
     page = visit.page
     await visit.refuse("**/preferences")
     await page.get_by_role("button", name="Send my choice").click()

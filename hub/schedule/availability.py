@@ -27,7 +27,7 @@ from hub.schedule.availability_drafts import (
     misfit,
 )
 from hub.schedule.once import Key, Written
-from hub.schedule.reading import One, Page, Place, Shown, read_one, read_page
+from hub.schedule.reading import One, Page, Place, Shown, page_of, read_one, read_page
 from hub.schedule.statements import run, value
 from hub.schedule.version import ANY, Expected, encode
 
@@ -103,8 +103,7 @@ async def said(
             most=most + 1,
         )
     week = [present(PATTERNS.entity, orjson.loads(text)) for text in found["patterns"]]
-    dated = [present(OVERRIDES.entity, orjson.loads(text)) for text in found["overrides"][:most]]
-    return week, Page(dated, len(found["overrides"]) > most, found["snapshot"])
+    return week, page_of(OVERRIDES.entity, found["overrides"], most, found["snapshot"])
 
 
 async def one(pool: Pool, who: Principal, kind: Kind, id: str) -> One:

@@ -94,6 +94,11 @@ async def read_one(pool: Pool, query: str, entity: str, **given: Any) -> One:
 async def read_page(pool: Pool, query: str, entity: str, *, most: int, **given: Any) -> Page:
     """Run a query that selects ``snapshot`` and ``rows``, one row further than asked for."""
     texts, snapshot = await _texts(pool, query, most + 1, given)
+    return page_of(entity, texts, most, snapshot)
+
+
+def page_of(entity: str, texts: list[str], most: int, snapshot: str) -> Page:
+    """The page of what was read: ``most`` rows, and one further if there are more."""
     rows = [present(entity, orjson.loads(text)) for text in texts[:most]]
     return Page(rows, len(texts) > most, snapshot)
 

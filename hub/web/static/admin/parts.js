@@ -33,10 +33,8 @@ export function standIn(place, { error = null, loaded, count, none, again = null
 /** All rows of a list, page after page. */
 export async function everything(api, path, query, signal) {
   const rows = [];
-  for (let page = await api.get(path, { ...query, limit: 100 }, { signal }); ; page = await api.get(page.next, {}, { signal })) {
-    rows.push(...page.body.items);
-    if (page.next === null) return rows;
-  }
+  for await (const { body } of api.pages(path, query, { signal })) rows.push(...body.items);
+  return rows;
 }
 
 /**

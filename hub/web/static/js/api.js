@@ -49,6 +49,13 @@ export class Api {
     return this._ask("GET", text ? `${path}?${text}` : path, { signal });
   }
 
+  /** A list's pages, one after the other, each as `get` answers it. */
+  async *pages(path, query, how) {
+    let page = await this.get(path, { ...query, limit: 100 }, how);
+    yield page;
+    while (page.next !== null) yield (page = await this.get(page.next, {}, how));
+  }
+
   /** Under an Idempotency-Key of its own unless `key` names one: asked twice, done once. */
   post(path, body, { key = uuid() } = {}) {
     return this._ask("POST", path, { body, headers: key ? { "Idempotency-Key": key } : {} });

@@ -18,13 +18,12 @@ export class Past {
   /** Read what began between two moments (ms). */
   async read(from, to) {
     const { api, signal } = this._ctx;
-    const query = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), limit: 100 };
+    const query = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
     const rows = new Map();
-    let page = await api.get("/bookings", query, { signal });
-    for (let read = 1; ; read += 1) {
-      for (const row of page.body.items) rows.set(row.id, row);
-      if (page.next === null || read === MOST) break;
-      page = await api.get(page.next, {}, { signal });
+    let read = 0;
+    for await (const { body } of api.pages("/bookings", query, { signal })) {
+      for (const row of body.items) rows.set(row.id, row);
+      if ((read += 1) === MOST) break;
     }
     this.rows = rows;
     this._to = to;

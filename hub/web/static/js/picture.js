@@ -20,8 +20,9 @@ export class Picture {
     this._ctx = ctx;
     this._topic = topic;
     this._filter = filter;
+    let said;
     this._onchange = (change) => {
-      ctx.link.render();
+      if (said !== (said = this.status)) ctx.link.render();
       onchange(change);
     };
     this._key = JSON.stringify([ctx.me.id ?? ctx.me.email, topic, filter]);

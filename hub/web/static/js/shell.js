@@ -99,7 +99,6 @@ export class Shell {
       reschedule,
       words,
       toast,
-      confirm,
       settled: (answer) => this._settled(answer),
       go: (path, how) => this.go(path, how),
       title: (text) => this._title(text),
@@ -184,8 +183,11 @@ export class Shell {
         const [module] = await Promise.all([page.load(), page.sheet && style(page.sheet)]);
         if (signal.aborted) return;
         const lost = (error, again) => this._lost(error, again, signal);
-        const ask = (what) => confirm({ signal, ...what });
-        const ctx = { ...this.ctx, params, signal, lost, confirm: ask, watch: (...what) => this._watch(signal, ...what) };
+        const ctx = {
+          ...this.ctx, params, signal, lost,
+          confirm: (what) => confirm({ signal, ...what }),
+          watch: (...what) => this._watch(signal, ...what),
+        };
         const made = await module.mount(root, ctx);
         if (signal.aborted) made?.unmount?.();
         else this.page = made ?? null;

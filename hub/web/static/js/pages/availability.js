@@ -93,11 +93,11 @@ class Availability {
     const { from, writes } = this;
     clearTimeout(this.again);
     try {
-      let page = await api.get("/availability", { from: dateKey(from), limit: 100 }, { signal });
-      const { patterns, overrides } = page.body;
-      while (page.next) {
-        page = await api.get(page.next, {}, { signal });
-        overrides.push(...page.body.items);
+      let patterns;
+      const overrides = [];
+      for await (const { body } of api.pages("/availability", { from: dateKey(from) }, { signal })) {
+        patterns ??= body.patterns;
+        overrides.push(...(body.overrides ?? body.items)); // what follows is of overrides alone
       }
       // What was asked for before a save may be of before it: not shown, but read once more.
       if (this.writing || this.writes !== writes) {

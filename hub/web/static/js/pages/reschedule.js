@@ -321,8 +321,7 @@ class Reschedule {
   /** Of the times that were asked about: others may be offered, or another flight be shown, while it is asked. */
   async refuseAll() {
     const { id, told } = this;
-    const { signal } = this.ctx;
-    const sure = await this.ctx.confirm({ title: SAY.noneTitle, text: SAY.noneText, yes: SAY.noneYes, no: SAY.no, danger: true, signal });
+    const sure = await this.ctx.confirm({ title: SAY.noneTitle, text: SAY.noneText, yes: SAY.noneYes, no: SAY.no, danger: true });
     if (!sure || this.id !== id || !this.told) return;
     if (ids(this.told.items) === ids(told.items)) await this._put({ none_work: true });
     else setText(this.fault, `${SAY.notSent} ${SAY.changedMeanwhile}`);
