@@ -22,14 +22,19 @@ async def _are(page: Page, *ids: str) -> None:
         await expect(options.nth(place)).to_have_attribute("data-key", id, timeout=PATIENCE)
 
 
+async def _one(hub: Hub, visit: Visit, sql: Any) -> tuple[str, list[str]]:
+    """A flight of the student's with the times offered for it; the page is at it."""
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    offered = await offer(sql, key)
+    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    return key, offered
+
+
 async def _two(hub: Hub, visit: Visit, sql: Any) -> list[tuple[str, list[str]]]:
-    """Two flights of the student's with the times offered for each; the page is at the first."""
-    found = []
-    for at, tail in ((_SOON, "N1PAGE"), ("now() + interval '50 hours'", "N2PAGE")):
-        key = await book(sql, STUDENT, INSTRUCTOR, at=at, tail=tail)
-        found.append((key, await offer(sql, key)))
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{found[0][0]}")
-    return found
+    """Two of them; the page is at the first."""
+    second = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '50 hours'", tail="N2PAGE")
+    offered = await offer(sql, second)
+    return [await _one(hub, visit, sql), (second, offered)]
 
 
 async def _said(sql: Any, key: str, email: str) -> dict[str, Any]:
@@ -267,9 +272,7 @@ async def test_the_countdown_is_the_servers_and_says_when_it_is_short(
 async def test_past_the_deadline_nothing_is_taken_and_it_says_so(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    key, _ = await _one(hub, visit, sql)
     page = visit.page
     send = page.get_by_role("button", name="Send my choice")
     await expect(send).to_be_enabled()
@@ -295,9 +298,7 @@ async def test_past_the_deadline_nothing_is_taken_and_it_says_so(
 async def test_a_refusal_is_said_at_the_option_and_nothing_is_lost(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    best, fair, poor = await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    key, (best, fair, poor) = await _one(hub, visit, sql)
     page = visit.page
     visit.refusals.add(422)
     await page.locator(f'[data-key="{poor}"] .grip').press("Home")
@@ -374,9 +375,7 @@ async def test_a_question_goes_with_the_flight_it_was_asked_of(
 async def test_none_works_is_not_said_of_times_that_came_while_it_was_asked(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    key, _ = await _one(hub, visit, sql)
     page = visit.page
     await page.get_by_role("button", name="None works").click()
     await _better(sql, key)
@@ -406,9 +405,7 @@ async def test_what_was_refused_of_one_flight_is_not_said_at_another(
 async def test_what_the_deadline_takes_away_gives_the_focus_to_the_heading(
     hub: Hub, visit: Visit, sql: Any, what: str
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    key, _ = await _one(hub, visit, sql)
     page = visit.page
     await page.locator(".away-button").last.click()
     control = page.locator(f".page {what}").first
@@ -424,9 +421,7 @@ async def test_what_the_deadline_takes_away_gives_the_focus_to_the_heading(
 async def test_an_option_that_is_withdrawn_gives_the_focus_to_the_heading(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    best, fair, poor = await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    _, (best, fair, poor) = await _one(hub, visit, sql)
     page = visit.page
     await page.locator(f'[data-key="{best}"] .grip').focus()
     await sql.execute("DELETE FROM reschedule_options WHERE id = $1::text::uuid", best)
@@ -437,9 +432,7 @@ async def test_an_option_that_is_withdrawn_gives_the_focus_to_the_heading(
 async def test_what_cannot_be_read_is_said_to_be_old_and_read_again(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    key, _ = await _one(hub, visit, sql)
     page = visit.page
     left, old = page.locator(".left"), page.get_by_text("You see what was known at")
     await expect(left).to_contain_text("4 h 59 min", timeout=PATIENCE)
@@ -473,9 +466,7 @@ async def test_a_first_reading_that_failed_is_tried_again(
 
 
 async def test_what_is_gone_is_no_longer_shown(hub: Hub, visit: Visit, sql: Any) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    key, _ = await _one(hub, visit, sql)
     page = visit.page
     await expect(page.locator(".option")).to_have_count(3, timeout=PATIENCE)
     visit.refusals.add(404)
@@ -488,9 +479,7 @@ async def test_what_is_gone_is_no_longer_shown(hub: Hub, visit: Visit, sql: Any)
 async def test_an_answer_that_arrived_unheard_counts_as_sent(
     hub: Hub, visit: Visit, sql: Any, what: str
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    await _one(hub, visit, sql)
     page = visit.page
     visit.hub_is_away = True
     await page.route("**/preferences", _lose)
@@ -512,9 +501,7 @@ async def test_an_answer_that_arrived_unheard_counts_as_sent(
 async def test_an_answer_of_which_nothing_is_known_counts_once_it_is_read(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    _, _, poor = await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    _, (_, _, poor) = await _one(hub, visit, sql)
     page = visit.page
     await page.locator(f'[data-key="{poor}"] .grip').press("Home")
     visit.hub_is_away = True
@@ -531,9 +518,7 @@ async def test_an_answer_of_which_nothing_is_known_counts_once_it_is_read(
 
 
 async def test_an_answer_that_never_arrived_is_not_sent(hub: Hub, visit: Visit, sql: Any) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    best, fair, poor = await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    key, (best, fair, poor) = await _one(hub, visit, sql)
     page = visit.page
     await page.locator(f'[data-key="{poor}"] .grip').press("Home")
     visit.hub_is_away = True
@@ -550,9 +535,7 @@ async def test_an_answer_that_never_arrived_is_not_sent(hub: Hub, visit: Visit, 
 async def test_what_could_not_be_read_is_read_at_once_when_the_hub_is_back(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
-    await offer(sql, key)
-    await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
+    key, _ = await _one(hub, visit, sql)
     page = visit.page
     await expect(page.locator(".option")).to_have_count(3, timeout=PATIENCE)
     # The pause, and nothing else, becomes a quarter of an hour.
