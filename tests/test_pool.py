@@ -76,6 +76,33 @@ async def test_a_cancelled_write_leaves_nothing_and_gives_its_connection_back(po
         assert await conn.fetchval("SELECT count(*) FROM users") == 0
 
 
+async def test_a_write_broken_off_at_any_moment_leaves_nothing_and_complains_of_nothing(
+    dsn: str,
+) -> None:
+    loop = asyncio.get_running_loop()
+    complaints: list[str] = []
+    loop.set_exception_handler(lambda _, told: complaints.append(told["message"]))
+    try:
+        async with await open_pool(dsn, settings=Settings(pool_size=1)) as pool:
+            for tenth in range(50):
+                task = asyncio.create_task(_one_person(pool))
+                await asyncio.sleep(tenth / 10_000)
+                # Broken off where it waits for PostgreSQL, whatever it waits for by then.
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                async with reading(pool) as conn:
+                    assert not conn.is_in_transaction()
+                    assert await conn.fetchval("SELECT 1") == 1
+    finally:
+        loop.set_exception_handler(None)
+    assert complaints == []
+
+
+async def _one_person(pool: Pool) -> None:
+    async with writing(pool, None) as write:
+        await person(write.conn)
+
+
 async def test_nothing_of_a_write_stays_on_its_connection(dsn: str) -> None:
     async with await open_pool(dsn, settings=Settings(pool_size=1)) as pool:
         async with writing(pool, "someone"):

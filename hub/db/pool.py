@@ -171,23 +171,25 @@ async def writing(pool: Pool, actor: str | None, *, wait: float = WAIT) -> Async
     with translated(phase):
         async with pool.a_write(wait), _lent(pool, wait) as conn:
             transaction = conn.transaction()
-            await transaction.start()
+            # Entered, not started: asyncpg then knows that one broken off in its BEGIN is rolled back
+            # by its pool, and does not complain of it in the log.
+            await transaction.__aenter__()
             try:
                 await conn.execute(_BEGINS, actor or "", f"{LOCK_WAIT * 1000:.0f}")
                 write = Write(conn)
                 yield write
                 xid = await conn.fetchval("SELECT pg_current_xact_id_if_assigned()::text")
-            except BaseException:
-                await _roll_back(transaction)
+            except BaseException as error:
+                await _roll_back(transaction, error)
                 raise
             phase.committing = True
-            await transaction.commit()
+            await transaction.__aexit__(None, None, None)
             phase.committing = False
             write.transaction = xid
 
 
-async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:
+async def _roll_back(transaction: asyncpg.transaction.Transaction, error: BaseException) -> None:
     # A lost connection has rolled back by itself, and must not hide the error that lost it; one
     # that is not lost is rolled back once more when the pool takes it back.
     with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        await transaction.rollback()
+        await transaction.__aexit__(type(error), error, error.__traceback__)
