@@ -147,7 +147,8 @@ async def test_what_must_always_answer_is_not_counted(slow: Rest) -> None:
     for _ in range(2 * BURST):
         for path in ("/healthz", "/readyz", "/", "/dev/.well-known/jwks.json"):
             said = await slow.ask(None, "GET", path)
-            assert said.status == 200, path
+            # A machine that is short of processor may be told so by /readyz.
+            assert said.status in ((200, 503) if path == "/readyz" else (200,)), path
             assert "RateLimit" not in said.headers
         assert (await slow.ask(None, "OPTIONS", PATH, headers=page)).status == 204
     assert left(await slow.ask(None, "GET", ME)) == BURST - 1
