@@ -130,7 +130,6 @@ export const W = {
   older: "Show older",
   readAt: (at) => `Read at ${clockSeconds(at)}`,
   by: (name) => `by ${name}`,
-  gone: "It is gone: somebody deleted it meanwhile.",
 
   // Bookings
   newFlight: "New flight",
@@ -144,7 +143,6 @@ export const W = {
   person: "Person",
   aircraft: "Aircraft",
   status: "Status",
-  departs: (zone) => `Departs (${zone})`,
   noAircraft: "Leave empty for none",
   levelHint: "Empty: the student’s own",
   places: "Coordinates",
@@ -164,10 +162,6 @@ export const W = {
   newTimes: "New times",
 
   // Somebody else was faster
-  clash: "Somebody changed this while you were at it",
-  clashYours: (value) => `yours: ${value}`,
-  reapply: "Save mine on top",
-  discard: "Take theirs",
   changedElsewhere: "Somebody else changed it meanwhile. It is shown as it is now; try again.",
 
   // Rescheduling
