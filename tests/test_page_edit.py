@@ -224,3 +224,41 @@ async def test_an_hour_that_is_not_and_an_hour_that_comes_twice(
     await _save(page)
     await expect(dialog).to_have_count(0, timeout=PATIENCE)
     assert (await sql.fetchval(at, key)).isoformat() == "2027-11-07T05:30:00+00:00"
+
+
+async def test_what_is_to_be_minded_is_said_at_the_time_and_holds_nobody_back(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    """Past, outside one's own hours, outside the student's: said before it is saved, and saved."""
+    key = await book(sql, STUDENT, INSTRUCTOR, at="timestamptz '2027-06-09T15:00:00Z'")
+    free = """INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)
+              SELECT id, d, $2::text::time, '23:00' FROM users, generate_series(0, 6) d WHERE email = $1"""
+    await sql.execute("DELETE FROM availability_overrides")
+    await sql.execute("DELETE FROM availability_patterns")
+    await sql.execute(free, INSTRUCTOR, "01:00")
+    await sql.execute(free, STUDENT, "04:00")
+    await visit.sign_in(hub.url, INSTRUCTOR, "#/day/2027-06-09")
+    page = visit.page
+    await _open(visit, key)
+    time, mind = page.get_by_label("Departs"), page.locator("dialog[open] .caution")
+    day = page.get_by_label("Date", exact=True)
+    await time.fill("00:30")
+    await expect(mind).to_have_text("You are not available then.", timeout=PATIENCE)
+    await time.fill("03:30")
+    await expect(mind).to_have_text(re.compile("^Jonah Bright is not available then"))
+    await time.fill("16:00")
+    await expect(mind).to_be_empty()
+    await day.fill("2026-06-09")
+    await expect(mind).to_have_text("This is in the past.")
+    # Back where it was, there is nothing to mind; and what is minded is no refusal.
+    await day.fill("2027-06-09")
+    await time.fill("15:00")
+    await expect(mind).to_be_empty()
+    await time.fill("00:30")
+    await expect(mind).to_have_text("You are not available then.")
+    await _save(page)
+    await expect(page.locator("dialog[open]")).to_have_count(0, timeout=PATIENCE)
+    moved = await sql.fetchval(
+        "SELECT scheduled_datetime FROM bookings WHERE id = $1::text::uuid", key
+    )
+    assert moved.isoformat() == "2027-06-09T00:30:00+00:00"

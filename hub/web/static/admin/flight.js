@@ -2,6 +2,7 @@
  * A flight in a form: its fields, what is known of airports, and where its status may go.
  */
 import { h } from "../js/dom.js";
+import { caution } from "../js/caution.js";
 import { departure } from "../js/departure.js";
 import { select } from "../js/form.js";
 import { TRAINING, zone } from "../js/words.js";
@@ -58,7 +59,7 @@ const number = (name, value, label) =>
 /** The fields of a flight; `row` may be {} for a new one. */
 export function flightItems(row, { ctx, roster, known, isNew }) {
   const now = ctx.clock.now();
-  const { day, time, more } = departure(row.scheduled_datetime, now, (value) => (Number.isNaN(Date.parse(value)) ? W.none : `${when(Date.parse(value), now)} ${zone(Date.parse(value))}`));
+  const { day, time, more, controls, at } = departure(row.scheduled_datetime, now, (value) => (Number.isNaN(Date.parse(value)) ? W.none : `${when(Date.parse(value), now)} ${zone(Date.parse(value))}`));
   const airports = choices(known.airports.keys());
   const tails = choices(known.aircraft);
   const levels = Object.entries(TRAINING);
@@ -92,10 +93,18 @@ export function flightItems(row, { ctx, roster, known, isNew }) {
   places.append(h("p", { class: "hint quiet" }, W.placesHint), ...ends.map(({ lat, lon }) => h("div", { class: "field-row" }, lat.element, lon.element)));
   const [from, to] = ends;
   const two = [person("student_id", "STUDENT", roster, row), person("instructor_id", "INSTRUCTOR", roster, row)];
+  const people = () => two.map(({ input }) => [input.value, input.selectedOptions[0]?.textContent]).filter(([id]) => id);
+  const chosen = [...two, minutes].map((one) => one.input);
+  const before = [time, ...two, minutes].map((one) => one.typed());
+  const mind = caution(ctx, time.input, [...controls, ...chosen], () => {
+    const [moved, ...others] = [time, ...two, minutes].map((one, place) => isNew || one.typed() !== before[place]);
+    return at() !== null && (moved || others.includes(true)) ? { at: at(), moved, minutes: minutes.read(), people: people() } : null;
+  });
   return [
     two,
     [{ element: day }, time],
     { element: more },
+    { element: mind },
     [minutes, aircraft],
     [from.code, to.code],
     level,

@@ -5,11 +5,15 @@
  * open, says why at the field. Invariant: only what was typed is sent (saving.js), so that a time nobody touched
  * keeps its seconds.
  */
+import { caution } from "./caution.js";
 import { departure } from "./departure.js";
 import { h } from "./dom.js";
 import { Form, dialog, select } from "./form.js";
 import { Saving, item } from "./saving.js";
 import { SAY, STATUS, TRAINING, clock, shortDate, tail, zone } from "./words.js";
+import { EDIT } from "./words/editing.js";
+
+const MINUTE = 60_000;
 
 /** Where a flight's status may go (hub/rules/status.py), as far as it is a person's to say. */
 const MOVES = {
@@ -29,7 +33,7 @@ const BESIDES = [
 
 /** Open the form for `row`; `hope(row | null)` shows the flight as it is to be, until it is settled. */
 export function edit(ctx, row, hope) {
-  const { day, time, more } = departure(row.scheduled_datetime, ctx.clock.now(), (value) => `${shortDate(Date.parse(value))}, ${clock(Date.parse(value))} ${zone(Date.parse(value))}`);
+  const { day, time, more, controls, at } = departure(row.scheduled_datetime, ctx.clock.now(), (value) => `${shortDate(Date.parse(value))}, ${clock(Date.parse(value))} ${zone(Date.parse(value))}`);
   const minutes = item("duration_minutes", h("input", { type: "number", min: "1", step: "5", inputmode: "numeric", autocomplete: "off" }), row.duration_minutes, {
     label: SAY.minutes,
     read: (one) => (one.value === "" ? null : Number(one.value)),
@@ -41,8 +45,13 @@ export function edit(ctx, row, hope) {
   });
   const status = statusOf(row);
   const saving = new Saving(ctx, { path: `/bookings/${row.id}`, items: [time, minutes, aircraft, status], besides: BESIDES, row, hope });
+  const mind = caution(ctx, time.input, [...controls, minutes.input], () => {
+    const moved = saving.touched.includes(time);
+    if (at() === null || !(moved || saving.touched.includes(minutes))) return null;
+    return { at: at(), moved, minutes: minutes.read(), ...whose(ctx.me, row, at(), minutes.read()) };
+  });
   const form = new Form({
-    fields: [h("div", { class: "field-row" }, day, time.element), more, h("div", { class: "field-row" }, minutes.element, aircraft.element), status, saving.box],
+    fields: [h("div", { class: "field-row" }, day, time.element), more, mind, h("div", { class: "field-row" }, minutes.element, aircraft.element), status, saving.box],
     cancel: () => close(),
     submit: async () => {
       const saved = await saving.save();
@@ -54,6 +63,18 @@ export function edit(ctx, row, hope) {
   form.fields.push(time, minutes, aircraft);
   for (const one of [minutes, aircraft]) one.input.addEventListener("input", () => one.fault(""));
   const close = dialog(SAY.editFlight(row.student_name), form.element);
+}
+
+/**
+ * Whose hours may be asked for: the two's by an admin, else one's own. The other's are seen in the two's common time,
+ * from which the flight itself is taken too, so not where it would still be in its own way.
+ */
+function whose(me, row, at, minutes) {
+  const two = [[row.student_id, row.student_name], [row.instructor_id, row.instructor_name]];
+  if (me.role === "ADMIN") return { people: two };
+  const was = Date.parse(row.scheduled_datetime);
+  const clear = at + minutes * MINUTE <= was || at >= was + row.duration_minutes * MINUTE;
+  return { people: [[me.id, EDIT.you]], pair: clear ? { student: row.student_id, instructor: row.instructor_id, name: row.student_name } : null };
 }
 
 /** Where its status may go depends on where it is. */

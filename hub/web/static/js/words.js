@@ -352,6 +352,7 @@ export const SAY = {
   canFly: "Can fly",
   addHours: "Add weekly hours",
   editHours: "Weekly hours",
+  hoursToo: (hours) => `You can fly ${hours} that day already: the hours add up.`,
   addException: "Add an exception",
   editException: "Exception",
   addOn: (day) => `Add an exception on ${day}`,

@@ -15,5 +15,9 @@ export const EDIT = {
   which: "This hour comes twice that day",
   side: (clock, zone, place) => `${clock} ${zone}, the ${place ? "later" : "earlier"}`,
   skipped: (clock, day) => `The clocks skip this hour: there is no ${clock} on ${day}.`,
+  past: "This is in the past.",
+  you: "You",
+  away: (names) => `${names.join(" and ")} ${names.length > 1 || names[0] === "You" ? "are" : "is"} not available then.`,
+  taken: (name) => `${name} is not available then, or has another flight.`,
   gone: "It is gone: somebody deleted it meanwhile.",
 };
