@@ -66,9 +66,25 @@ async def test_users_are_found_made_changed_and_deleted(hub: Hub, visit: Visit, 
         == "PRIVATE_PILOT"
     )
 
+    # What goes along is said with the question, and counted by the hub.
     dialog = await _open(visit, key)
+    question = page.locator("#confirm")
     await dialog.get_by_role("button", name="Delete").click()
-    await page.locator("#confirm").get_by_role("button", name="Delete").click()
+    await expect(question).to_contain_text("They have no flights.", timeout=PATIENCE)
+    await question.get_by_role("button", name="Cancel").click()
+    for days in (3, 4, 5):
+        await book(sql, "ottilie@example.com", at=f"now() + interval '{days} days'")
+    await sql.execute(
+        """UPDATE bookings SET status = 'CANCELLED' WHERE student_id = $1::text::uuid
+              AND scheduled_datetime > now() + interval '80 hours'""",
+        key,
+    )
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(question).to_contain_text(
+        "3 flights of theirs are deleted with them, for whoever flies with them too (1 still to be flown).",
+        timeout=PATIENCE,
+    )
+    await question.get_by_role("button", name="Delete").click()
     await expect(page.locator(".empty")).to_contain_text("Nobody found", timeout=PATIENCE)
     await expect(page.locator("#main h1")).to_be_focused()
     assert await sql.fetchval("SELECT count(*) FROM users WHERE id = $1::text::uuid", key) == 0
@@ -83,10 +99,10 @@ async def test_users_are_found_made_changed_and_deleted(hub: Hub, visit: Visit, 
     await page.get_by_label("Find by name").fill("herrera")
     dialog = await _open(visit, acted)
     await dialog.get_by_role("button", name="Delete").click()
-    await page.locator("#confirm").get_by_role("button", name="Delete").click()
     await expect(dialog.get_by_role("alert")).to_contain_text(
-        "This user has acted", timeout=PATIENCE
+        "Tomás Herrera has changed something here", timeout=PATIENCE
     )
+    await expect(question).to_be_hidden()
     await expect(visit.flight(acted)).to_be_visible()
 
 

@@ -211,7 +211,9 @@ export const W = {
   phoneHint: "Optional",
   deleteUser: "Delete",
   deleteTitle: (name) => `Delete ${name}?`,
-  deleteText: "Their flights, availability and notifications are deleted with them.",
+  deleteText: (flights, live, more) =>
+    `${flights ? `${more ? "More than " : ""}${plural(flights, "flight")} of theirs ${flights === 1 ? "is" : "are"} deleted with them, for whoever flies with them too (${live ? `${live} still to be flown` : "none still to be flown"}). So` : "They have no flights. Deleted with them"} are their availability and notifications.`,
+  hasActed: (name) => `${name} has changed something here, and the audit trail keeps that for good: they cannot be deleted. To keep them out, disable them in the user pool.`,
   deleteYes: "Delete",
   deleted: (name) => `${name} is deleted`,
   you: "you",
