@@ -205,9 +205,7 @@ async def test_an_hour_that_is_not_and_an_hour_that_comes_twice(
     await time.fill("0030")
     await expect(twice).to_be_hidden()
     await time.fill("0130")
-    await expect(twice.locator("option:checked")).to_have_text(
-        "01:30 EDT, the earlier"
-    )
+    await expect(twice.locator("option:checked")).to_have_text("01:30 EDT, the earlier")
     await twice.select_option(label="01:30 EST, the later")
     await expect(dialog.get_by_text("Departs (EST)")).to_be_visible()
     await _save(page)
@@ -217,9 +215,7 @@ async def test_an_hour_that_is_not_and_an_hour_that_comes_twice(
     # Opened again it is that one, and the other one is another time.
     await visit.go("day/2027-11-07")
     await _open(visit, key)
-    await expect(twice.locator("option:checked")).to_have_text(
-        "01:30 EST, the later"
-    )
+    await expect(twice.locator("option:checked")).to_have_text("01:30 EST, the later")
     await twice.select_option(label="01:30 EDT, the earlier")
     await _save(page)
     await expect(dialog).to_have_count(0, timeout=PATIENCE)
