@@ -53,8 +53,8 @@ function person(name, role, roster, row) {
   return item(name, select([["", W.choose], ...options], held ?? ""), held ?? "", { show: (id) => shown.get(id) ?? roster.name(id) ?? W.none });
 }
 
-const number = (name, value, label) =>
-  item(name, h("input", { type: "number", step: "any", inputmode: "decimal" }), value, { label, read: (input) => (input.value === "" ? null : Number(input.value)) });
+const number = (name, value) =>
+  item(name, h("input", { type: "number", step: "any", inputmode: "decimal" }), value, { read: (input) => (input.value === "" ? null : Number(input.value)) });
 
 /** The fields of a flight; `row` may be {} for a new one. */
 export function flightItems(row, { ctx, roster, known, isNew }) {
