@@ -40,8 +40,8 @@ async def test_every_panel_and_its_forms(
                   ('Former', 'hub_bbbb', sha256('b'), '{bookings:read}', now())"""
     )
     student = await person(sql, STUDENT)
-    visit = await visitors(viewport=size, color_scheme=scheme)
-    visit.refusals.add(422)
+    visit = await visitors(viewport=size, color_scheme=scheme, timezone_id="America/Los_Angeles")
+    visit.refusals |= {412, 422}
     page = visit.page
     found: dict[str, list[str]] = {}
 
@@ -76,6 +76,16 @@ async def test_every_panel_and_its_forms(
     await visit.flight(key).locator("button").click()
     await expect(page.get_by_role("dialog").get_by_label("Minutes")).to_be_visible()
     await judge("a flight", "dialog[open]")
+    dialog = page.get_by_role("dialog")
+    # In an hour that comes twice, and past, and changed by another.
+    await dialog.get_by_label("Date").fill("2025-11-02")
+    await dialog.get_by_label("Departs").fill("0130")
+    await expect(dialog.get_by_label("This hour comes twice")).to_be_visible()
+    await expect(dialog.locator(".caution")).to_have_text("This is in the past.", timeout=PATIENCE)
+    await sql.execute("UPDATE bookings SET duration_minutes = 7 WHERE id = $1::text::uuid", key)
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog.locator(".clash")).to_be_focused(timeout=PATIENCE)
+    await judge("a flight that another changed", "dialog[open]")
     await page.keyboard.press("Escape")
     await visit.go("admin/devices")
     await page.get_by_role("button", name="Pair a kiosk").click()

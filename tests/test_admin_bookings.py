@@ -76,7 +76,17 @@ async def test_a_flight_is_booked_and_a_clash_is_said_at_its_field(
     await expect(clash).not_to_contain_text(re.compile(r"\dT\d"))
     await expect(dialog.get_by_label("Instructor")).to_be_focused()
 
+    # What is outside of somebody's hours, or past, is said before it is saved, and not forbidden.
+    await sql.execute("DELETE FROM availability_patterns")
     await dialog.get_by_label("Departs").fill((at + timedelta(hours=2)).strftime("%H:%M"))
+    mind = dialog.locator(".caution")
+    await expect(mind).to_have_text(
+        "Jonah Bright and Tomás Herrera are not available then.", timeout=PATIENCE
+    )
+    await dialog.get_by_label("Date").fill((at - timedelta(days=9)).date().isoformat())
+    await expect(mind).to_have_text("This is in the past.")
+    await dialog.get_by_label("Date").fill(at.date().isoformat())
+    await expect(mind).to_contain_text("not available")
     await dialog.get_by_role("button", name="New flight").click()
     await expect(dialog).to_be_hidden(timeout=PATIENCE)
     await expect(new).to_be_focused()
@@ -112,6 +122,8 @@ async def test_two_admins_at_one_flight_and_nobody_is_overwritten_unseen(
     await expect(told).to_contain_text("yours: 45")
     await expect(told).to_be_focused()
     assert (await _row(sql, key))["duration_minutes"] == 75
+    # Two ways on, and no Save beside them that would do neither.
+    await expect(mine.get_by_role("button", name="Save", exact=True)).to_be_hidden()
     await told.get_by_role("button", name="Save mine on top").click()
     await expect(mine).to_be_hidden(timeout=PATIENCE)
     after = await _row(sql, key)
@@ -130,6 +142,37 @@ async def test_two_admins_at_one_flight_and_nobody_is_overwritten_unseen(
     await mine.get_by_role("button", name="Save").click()
     await expect(mine).to_be_hidden(timeout=PATIENCE)
     assert (await _row(sql, key))["duration_minutes"] == 30
+
+
+async def test_a_save_that_met_another_is_told_of_whatever_panel_one_is_on(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    key = await book(sql, STUDENT, INSTRUCTOR, at=_SOON)
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    page = visit.page
+    mine = await _open(visit, key)
+    await sql.execute("UPDATE bookings SET duration_minutes = 75 WHERE id = $1::text::uuid", key)
+    visit.refusals.add(412)
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        if route.request.method == "GET":
+            held.append(route)
+        else:
+            await route.continue_()
+
+    await page.route(f"**/api/v1/bookings/{key}", hold)
+    await mine.get_by_label("Minutes").fill("45")
+    async with page.expect_request(
+        lambda asked: asked.method == "GET" and asked.url.endswith(f"/bookings/{key}")
+    ):
+        await mine.get_by_role("button", name="Save").click()
+    await visit.go("admin/users")
+    await expect(page.locator(".page h1")).to_have_text("Users", timeout=PATIENCE)
+    for route in held:
+        await route.continue_()
+    await expect(page.locator("#toasts")).to_contain_text("Not saved", timeout=PATIENCE)
+    assert (await _row(sql, key))["duration_minutes"] == 75
 
 
 async def test_a_status_moves_at_once_and_back_where_it_is_refused(
@@ -176,6 +219,35 @@ async def test_a_status_moves_at_once_and_back_where_it_is_refused(
     await visit.shows(other, "CANCELLED")
     await expect(page.locator("#toasts")).to_contain_text("The flight is cancelled")
     assert (await _row(sql, other))["status"] == "CANCELLED"
+
+
+async def test_no_flight_is_made_in_an_hour_that_the_clocks_skip(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    visit = await visitors(timezone_id="America/New_York")
+    await visit.sign_in(hub.url, ADMIN, "#/admin/bookings")
+    page = visit.page
+    await page.get_by_role("button", name="New flight").click()
+    dialog = page.get_by_role("dialog", name="New flight")
+    await dialog.get_by_label("Student").select_option(label="Jonah Bright")
+    await dialog.get_by_label("Instructor").select_option(label="Tomás Herrera")
+    await dialog.get_by_label("Date").fill("2027-03-14")
+    await dialog.get_by_label("Departs").fill("0230")
+    await dialog.get_by_label("Aircraft").fill("n1skip")
+    for end in ("From", "To"):
+        await dialog.get_by_label(end, exact=True).fill("KPAO")
+    await dialog.get_by_role("button", name="New flight").click()
+    fault = dialog.locator("[data-field=scheduled_datetime] .fault")
+    await expect(fault).to_contain_text("there is no 02:30 on Sun, Mar 14", timeout=PATIENCE)
+    await expect(dialog.get_by_label("Departs")).to_be_focused()
+    made = "SELECT scheduled_datetime FROM bookings WHERE aircraft_id = 'N1SKIP'"
+    assert await sql.fetchval(made) is None
+    await dialog.get_by_label("Date").fill("2027-11-07")
+    await dialog.get_by_label("Departs").fill("0130")
+    await dialog.get_by_label("This hour comes twice").select_option(index=1)
+    await dialog.get_by_role("button", name="New flight").click()
+    await expect(dialog).to_be_hidden(timeout=PATIENCE)
+    assert (await sql.fetchval(made)).isoformat() == "2027-11-07T06:30:00+00:00"
 
 
 async def test_a_list_is_narrowed_by_its_address_and_stays_live(

@@ -66,9 +66,25 @@ async def test_users_are_found_made_changed_and_deleted(hub: Hub, visit: Visit, 
         == "PRIVATE_PILOT"
     )
 
+    # What goes along is said with the question, and counted by the hub.
     dialog = await _open(visit, key)
+    question = page.locator("#confirm")
     await dialog.get_by_role("button", name="Delete").click()
-    await page.locator("#confirm").get_by_role("button", name="Delete").click()
+    await expect(question).to_contain_text("They have no flights.", timeout=PATIENCE)
+    await question.get_by_role("button", name="Cancel").click()
+    for days in (3, 4, 5):
+        await book(sql, "ottilie@example.com", at=f"now() + interval '{days} days'")
+    await sql.execute(
+        """UPDATE bookings SET status = 'CANCELLED' WHERE student_id = $1::text::uuid
+              AND scheduled_datetime > now() + interval '80 hours'""",
+        key,
+    )
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(question).to_contain_text(
+        "3 flights of theirs are deleted with them, for whoever flies with them too (1 still to be flown).",
+        timeout=PATIENCE,
+    )
+    await question.get_by_role("button", name="Delete").click()
     await expect(page.locator(".empty")).to_contain_text("Nobody found", timeout=PATIENCE)
     await expect(page.locator("#main h1")).to_be_focused()
     assert await sql.fetchval("SELECT count(*) FROM users WHERE id = $1::text::uuid", key) == 0
@@ -83,10 +99,10 @@ async def test_users_are_found_made_changed_and_deleted(hub: Hub, visit: Visit, 
     await page.get_by_label("Find by name").fill("herrera")
     dialog = await _open(visit, acted)
     await dialog.get_by_role("button", name="Delete").click()
-    await page.locator("#confirm").get_by_role("button", name="Delete").click()
     await expect(dialog.get_by_role("alert")).to_contain_text(
-        "This user has acted", timeout=PATIENCE
+        "Tomás Herrera has changed something here", timeout=PATIENCE
     )
+    await expect(question).to_be_hidden()
     await expect(visit.flight(acted)).to_be_visible()
 
 
@@ -194,6 +210,45 @@ async def test_the_trail_says_who_changed_what_from_what_to_what(
     await page.get_by_label("Its id").fill("no-id")
     await page.get_by_label("Its id").blur()
     await expect(page.locator(".empty")).to_contain_text("could not be read", timeout=PATIENCE)
+
+
+async def test_what_people_say_is_named_in_the_trail_as_people_would(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    """By whose it is, day and hours, as they were before what the entry tells; its id is a link away."""
+    who = await person(sql, INSTRUCTOR)
+    key = await sql.fetchval(
+        """INSERT INTO availability_patterns (user_id, day_of_week, start_time, end_time)
+           VALUES ($1::text::uuid, 1, '09:10', '12:00') RETURNING id""",
+        who,
+    )
+    for end in ("13:00", "14:00"):
+        await sql.execute(
+            "UPDATE availability_patterns SET end_time = $2::text::time WHERE id = $1", key, end
+        )
+    await sql.execute(
+        """INSERT INTO availability_overrides (user_id, override_date)
+           VALUES ($1::text::uuid, '2027-03-09')""",
+        who,
+    )
+    await visit.sign_in(hub.url, ADMIN, "#/admin/audit")
+    entries = visit.page.locator(".entry")
+    await expect(entries.nth(0)).to_contain_text(
+        "Exception Tomás Herrera, Mar 9 whole day made", timeout=PATIENCE
+    )
+    for place, said in enumerate(
+        ("09:10–13:00 changed", "09:10–12:00 changed", "09:10–12:00 made"), start=1
+    ):
+        await expect(entries.nth(place)).to_contain_text(
+            f"Weekly hours Tomás Herrera, Monday {said}", timeout=PATIENCE
+        )
+    # Narrowed to what was changed, there is nothing here that tells the rest: it is asked for.
+    await visit.page.get_by_label("Action").select_option("update")
+    await visit.page.get_by_label("What", exact=True).select_option(label="Weekly hours")
+    await expect(entries).to_have_count(2, timeout=PATIENCE)
+    await expect(entries.nth(0)).to_contain_text("Tomás Herrera, Monday 09:10–13:00")
+    await entries.nth(0).get_by_role("link", name="Only this one").click()
+    await expect(visit.page.get_by_label("Its id")).to_have_value(str(key))
 
 
 async def test_names_that_could_not_be_read_are_asked_for_again(

@@ -318,8 +318,8 @@ async def test_a_flight_is_changed_and_a_refusal_is_said_at_its_field(
     await sql.execute("UPDATE bookings SET duration_minutes = 75 WHERE id = $1::text::uuid", key)
     await page.get_by_label("Minutes").fill("45")
     await page.get_by_role("button", name="Save").click()
-    fault = page.locator("dialog[open] .form-fault")
-    await expect(fault).to_contain_text("changed this meanwhile", timeout=PATIENCE)
+    clash = page.get_by_role("group", name="Somebody changed this")
+    await expect(clash).to_contain_text("75 yours: 45", timeout=PATIENCE)
     length = "SELECT duration_minutes FROM bookings WHERE id = $1::text::uuid"
     assert await sql.fetchval(length, key) == 75
 
@@ -341,3 +341,13 @@ async def test_who_tried_again_is_not_nowhere_when_the_hub_is_back(hub: Hub, vis
     await visit.says("Live")
     await expect(visit.page.locator("#banner")).to_be_hidden()
     await expect(visit.page.locator(".page h1")).to_be_focused()
+
+
+async def test_an_address_that_is_not_ones_own_costs_no_warning(hub: Hub, visit: Visit) -> None:
+    """A style sheet that is fetched ahead and not used is warned of on the console, seconds later."""
+    await visit.page.goto(f"{hub.url}/#/admin/users")
+    await expect(visit.page.locator("#door")).to_be_visible(timeout=PATIENCE)
+    await visit.sign_in(hub.url, STUDENT, "#/admin/users")
+    await expect(visit.page.locator(".page h1")).to_have_text("There is no such page")
+    assert await visit.page.locator("link[rel=preload]").count() == 0
+    assert not [url for url in visit.addresses if url.endswith("admin.css")]

@@ -72,7 +72,13 @@ async def test_weekly_hours_and_an_exception(hub: Hub, visit: Visit, sql: Any) -
     # The same hours again are refused as a whole; deleted, they are gone.
     await page.get_by_role("button", name="Add weekly hours").click()
     await dialog.get_by_label("Every week on").select_option("Tuesday")
+    mind = dialog.locator(".caution")
+    await dialog.get_by_label("From").fill("20:30")
+    await dialog.get_by_label("To").fill("21")
+    await expect(mind).to_be_empty()
+    # Over hours that are there: said, before it is saved.
     await dialog.get_by_label("From").fill("1700")
+    await expect(mind).to_contain_text("You can fly 17:00–20:30 that day already")
     await dialog.get_by_label("To").fill("20:30")
     await dialog.get_by_role("button", name="Save").click()
     said = dialog.locator(".fault:not(:empty), .form-fault:not(:empty)")

@@ -6,7 +6,7 @@
 import { clear, h, icon, keyed, onchosen, setText, setValue } from "../js/dom.js";
 import { dayKey, dayOf, midnight } from "../js/flights.js";
 import { field, select } from "../js/form.js";
-import { ROLES, calendarDate, clockSeconds, date, relativeDay, surname, tail, weekday } from "../js/words.js";
+import { ROLES, SAY, WEEKDAYS, calendarDate, clockSeconds, date, relativeDay, surname, tail, weekday } from "../js/words.js";
 import { Reading, act, button, change, drawing, everything, head, standIn } from "./parts.js";
 import { Roster, fullName } from "./roster.js";
 import { ACTION, ENTITY, MEMBER, MENU, SCOPE, W, said, short, when } from "./words.js";
@@ -18,6 +18,9 @@ const ORDER = Object.keys(MEMBER);
 const DULL = new Set(["id", "created_at", "updated_at", "booking_id", "user_id", "cognito_user_id"]);
 const NEAR = 14; // days to either side, in which flights are known by more than their id
 const MOST = 12; // members of a row that was made or is gone
+/** Of what an entry that tells only a change is asked what it was: of few, for each is a read of its own. */
+const ASKED = new Set(["booking", "availability_pattern", "availability_override"]);
+const AT_ONCE = 4;
 
 export function mount(root, ctx) {
   return new Audit(root, ctx);
@@ -51,7 +54,10 @@ class Audit {
       this.place, this.list, this.more);
     ctx.title(MENU.audit);
     for (const kind of ["keys", "devices", "flights"]) this[kind] = new Map();
-    this.named = new Set(); // of these, and "users": asked for or read
+    this.told = new Map(); // by its id: a row as an entry of it has it whole
+    this.past = new Map(); // by a row's id: its entries, oldest first
+    this.asking = new Set();
+    this.named = new Map(); // of these, and "users": asked for or read
     ctx.link.on((link) => link.live && this.read?.loaded && this._names(), ctx.signal);
     this.update(ctx.params);
   }
@@ -64,19 +70,25 @@ class Audit {
     const { api, clock, signal } = this.ctx;
     const near = (days) => new Date(midnight(clock.now(), days)).toISOString();
     const once = (kind, read) => {
-      if (this.named.has(kind)) return;
-      this.named.add(kind);
-      read().catch(() => this.named.delete(kind));
+      if (!this.named.has(kind)) this.named.set(kind, read().catch(() => this.named.delete(kind)));
+      return this.named.get(kind);
     };
     const learn = async (kind, path, query = {}) => {
       const rows = await everything(api, path, query, signal);
       this[kind] = new Map(rows.map((row) => [row.id, row]));
       this._who();
     };
-    once("users", () => this.roster.need());
-    once("flights", () => learn("flights", "/bookings", { from: near(-NEAR), to: near(NEAR) }));
-    once("keys", () => learn("keys", "/keys"));
-    once("devices", () => learn("devices", "/devices"));
+    const reads = [
+      once("users", () => this.roster.need()),
+      once("flights", () => learn("flights", "/bookings", { from: near(-NEAR), to: near(NEAR) })),
+      once("keys", () => learn("keys", "/keys")),
+      once("devices", () => learn("devices", "/devices")),
+    ];
+    // What these know needs no past.
+    Promise.all(reads).then(() => {
+      this.listed = true;
+      this.draw();
+    });
   }
 
   update([asked = ""]) {
@@ -157,6 +169,7 @@ class Audit {
     const days = new Map();
     for (const entry of entries) {
       const key = dayKey(Date.parse(entry.created_at));
+      if (entry.metadata?.row) this.told.set(entry.entity_id, entry.metadata.row);
       if (!days.has(key)) days.set(key, []);
       days.get(key).push(entry);
     }
@@ -173,7 +186,7 @@ class Audit {
 
   _entry(entry, now) {
     const who = h("b");
-    const which = h("span");
+    const which = h("span", { title: entry.entity_id });
     const what = entry.entity_type;
     const only = encodeURIComponent(`entity_type=${what}&entity_id=${entry.entity_id}`);
     const item = h("li", { class: "entry", "data-key": entry.id, "data-action": entry.action },
@@ -186,13 +199,52 @@ class Audit {
     return Object.assign(item, { who, which });
   }
 
-  /** Which one it is: a name where there is one, else the end of its id. */
-  _which({ entity_type: type, entity_id: id, metadata }) {
-    const row = metadata?.row;
-    const flight = this.flights.get(type === "booking" ? id : row?.booking_id);
-    if (flight) return `${when(Date.parse(flight.scheduled_datetime), this.ctx.clock.now())} ${tail(flight)} ${surname(flight.student_name)}`;
-    if (type === "user") return this.roster.name(id) ?? (row ? fullName(row) : short(id));
-    return this.keys.get(id)?.name ?? this.devices.get(id)?.name ?? row?.name ?? short(id);
+  /** Which one it is: what people call it where that is known, else the end of its id. */
+  _which(entry) {
+    const { entity_id: id } = entry;
+    return this.roster.name(id) ?? (this.keys.get(id) ?? this.devices.get(id))?.name ?? this._called(this.flights.get(id) ?? this._row(entry)) ?? short(id);
+  }
+
+  /** A row as people call it: a flight by when, in what and whose; hours and answers by whose and which. */
+  _called(row) {
+    if (!row) return undefined;
+    const at = (moment) => moment && when(Date.parse(moment), this.ctx.clock.now());
+    const who = (id) => id && (this.roster.name(id) ?? short(id));
+    if (row.scheduled_datetime) return `${at(row.scheduled_datetime)} ${tail(row)} ${surname(row.student_name ?? who(row.student_id))}`;
+    if (row.email) return fullName(row);
+    const day = row.override_date ? calendarDate(new Date(row.override_date)) : WEEKDAYS[row.day_of_week];
+    const hours = day && (row.start_time ? `${row.start_time.slice(0, 5)}–${row.end_time.slice(0, 5)}` : SAY.wholeDay.toLowerCase());
+    const flight = row.booking_id && (this._called(this.flights.get(row.booking_id)) ?? short(row.booking_id));
+    return [row.name, who(row.user_id), day && `${day} ${hours}`, at(row.suggested_datetime), flight].filter(Boolean).join(", ") || undefined;
+  }
+
+  /** The row as it was until this entry: as the entry has it, else as those before it tell, which are then asked for. */
+  _row({ id, entity_type: type, entity_id: of, created_at: at, metadata }) {
+    if (metadata?.row) return metadata.row;
+    if (!ASKED.has(type)) return this.told.get(of);
+    const past = this.past.get(of) ?? [];
+    if (this.listed && !(past.at(-1)?.created_at >= at)) this._ask(type, of);
+    let row = null;
+    for (const one of past) {
+      if (one.id === id) break;
+      const { row: made, changed = {} } = one.metadata ?? {};
+      row = made ?? (row && { ...row, ...Object.fromEntries(Object.entries(changed).map(([name, [, to]]) => [name, to])) });
+    }
+    return row;
+  }
+
+  async _ask(type, of) {
+    if (this.asking.has(of) || this.asking.size === AT_ONCE) return;
+    this.asking.add(of);
+    try {
+      const { body } = await this.ctx.api.get("/audit", { entity_type: type, entity_id: of, limit: 100 }, { signal: this.ctx.signal });
+      this.past.set(of, body.items.reverse());
+      this.asking.delete(of);
+      this.draw();
+    } catch {
+      // Asked again with the next picture.
+      this.asking.delete(of);
+    }
   }
 
   _actor({ user_id: user, metadata }) {
@@ -205,7 +257,7 @@ class Audit {
 
   _changes({ metadata }, now) {
     const { changed, row } = metadata ?? {};
-    const names = (id) => this.roster.name(id);
+    const names = (id) => this.roster.name(id) ?? this._called(this.flights.get(id));
     const word = (member, value) => (member === "scopes" ? (value ?? []).map((one) => SCOPE[one] ?? one).join(", ") : member === "override_date" ? calendarDate(new Date(value)) : said(member, value, names, now));
     if (changed) {
       return h("ul", { class: "changes" }, Object.entries(changed).map(([member, [from, to]]) =>

@@ -8,8 +8,6 @@ import { dayKey, dayOf, flightsOf, inTheAir, midnight, renderTally } from "../js
 import { field, select } from "../js/form.js";
 import { Picture } from "../js/picture.js";
 import { ROLES, STATUS, clock, date, duration, people, relativeDay, route, statusOf, tail, weekday } from "../js/words.js";
-import { create, edit } from "./editing.js";
-import { Known, MOVES, flightItems } from "./flight.js";
 import { act, button, drawing, head, standIn } from "./parts.js";
 import { Roster, fullName } from "./roster.js";
 import { MENU, W, capital, short, when } from "./words.js";
@@ -25,7 +23,7 @@ export function mount(root, ctx) {
 class Bookings {
   constructor(root, ctx) {
     this.ctx = ctx;
-    this.known = new Known();
+    this.known = null; // of places, once a form needs it
     this.changes = new Map();
     this.most = STEP;
     this.draw = drawing(() => this.render(), ctx.signal);
@@ -159,7 +157,7 @@ class Bookings {
       }
     }
     this.last = new Set(this.picture.rows.keys());
-    this.known.learn(this.picture.rows.values());
+    this.known?.learn(this.picture.rows.values());
     this.draw();
   }
 
@@ -226,12 +224,20 @@ class Bookings {
   // ── writing ─────────────────────────────────────────────────────────────────────────────────
 
   _items(row, isNew) {
-    return flightItems(row, { roster: this.roster, known: this.known, now: this.ctx.clock.now(), isNew });
+    return this.forms.flightItems(row, { ctx: this.ctx, roster: this.roster, known: this.known, isNew });
   }
 
-  /** Names and places may not have been needed until now. */
+  /** Forms, names and places may not have been needed until now. */
   async _ready() {
-    await this.roster.need();
+    const { lost, signal } = this.ctx;
+    const modules = [import("./editing.js"), import("./flight.js")];
+    const forms = Promise.all(modules).catch((error) => {
+      throw signal.aborted ? error : new Error(lost(error, () => {}));
+    });
+    const [[editing, flight]] = await Promise.all([forms, this.roster.need()]);
+    this.forms ??= { ...editing, ...flight };
+    this.known ??= new flight.Known();
+    this.known.learn(this.picture.rows.values());
     if (this.known.airports.size === 0) {
       const { body } = await this.ctx.api.get("/bookings", { limit: 100 }, { signal: this.ctx.signal });
       this.known.learn(body.items);
@@ -241,7 +247,7 @@ class Bookings {
   async make() {
     const { ctx } = this;
     if (!(await act(ctx, this.head.element.querySelector("button"), () => this._ready()))) return;
-    create(ctx, {
+    this.forms.create(ctx, {
       title: W.newFlight,
       items: this._items({}, true),
       save: W.newFlight,
@@ -259,7 +265,7 @@ class Bookings {
     const { ctx, picture } = this;
     await this._ready();
     const hope = (row) => picture.hope(key, row);
-    await edit(ctx, {
+    await this.forms.edit(ctx, {
       path: `/bookings/${key}`,
       title: (row) => `${row.student_name} · ${row.instructor_name}`,
       items: (row) => this._items(row, false),
@@ -278,7 +284,7 @@ class Bookings {
   /** Above the form: what the flight is now, where it may go, and where more is told of it. */
   _above(row, control, hope) {
     const pill = h("p", { class: "pill", "data-status": row.status }, icon(statusOf(row).icon), statusOf(row).word);
-    const moves = MOVES[row.status].map((to) => {
+    const moves = this.forms.MOVES[row.status].map((to) => {
       const one = button(W.move[to], STATUS[to].icon, () => this.move(control, to, hope), { kind: "button is-small" });
       if (to === "CANCELLED") one.classList.add("is-remove");
       return one;

@@ -9,6 +9,7 @@ import { midnight } from "../js/flights.js";
 import { ROLES, STATUS, clock, clockSeconds, route, shortDate, tail } from "../js/words.js";
 import { everything } from "./parts.js";
 import { Roster, fullName } from "./roster.js";
+import { WHY } from "./explain-words.js";
 import { ID, MEMBER, MENU, TOPIC, W, said, when } from "./words.js";
 
 export function mount(root, ctx) {
@@ -21,10 +22,10 @@ class Explain {
     this.flights = new Map();
     this.ids = new Map(); // by what a flight is called here
     this.list = h("datalist", { id: "explain-flights" });
-    this.booking = field("booking", W.flight, h("input", { type: "text", list: this.list.id, autocomplete: "off", spellcheck: "false", maxlength: "200" }), { hint: W.flightHint });
-    this.who = field("who", W.who, select([["", W.choose]]));
-    this.result = h("div", { class: "explained", role: "region", "aria-live": "polite", "aria-label": W.explain });
-    this.form = new Form({ fields: [h("div", { class: "field-row" }, this.booking.element, this.who.element), this.list], save: W.explain, submit: () => this.ask() });
+    this.booking = field("booking", WHY.flight, h("input", { type: "text", list: this.list.id, autocomplete: "off", spellcheck: "false", maxlength: "200" }), { hint: WHY.flightHint });
+    this.who = field("who", WHY.who, select([["", W.choose]]));
+    this.result = h("div", { class: "explained", role: "region", "aria-live": "polite", "aria-label": WHY.explain });
+    this.form = new Form({ fields: [h("div", { class: "field-row" }, this.booking.element, this.who.element), this.list], save: WHY.explain, submit: () => this.ask() });
     this.form.fields.push(this.booking, this.who);
     // It reads, so it works whatever the connection does.
     this.form.button.removeAttribute("data-edit");
@@ -35,7 +36,7 @@ class Explain {
       });
     }
     this.booking.input.addEventListener("input", () => this._name());
-    root.append(h("div", { class: "narrow explain" }, h("div", { class: "day-bar" }, h("div", { class: "day-words" }, h("h1", {}, W.explainTitle), h("p", { class: "quiet" }, W.explainText))), this.form.element, this.result));
+    root.append(h("div", { class: "narrow explain" }, h("div", { class: "day-bar" }, h("div", { class: "day-words" }, h("h1", {}, WHY.explainTitle), h("p", { class: "quiet" }, WHY.explainText))), this.form.element, this.result));
     ctx.title(MENU.explain);
     this.roster = new Roster(ctx);
     this.asked = ctx.params;
@@ -122,29 +123,29 @@ class Explain {
     const { status } = told.booking;
     const verdict = h("div", { class: "verdict", "data-sees": told.sees ? "yes" : "no" },
       icon(told.sees ? "completed" : "cancelled"),
-      h("div", {}, h("h2", {}, (told.sees ? W.sees : W.seesNot)(told.principal.name)), h("p", {}, told.why),
-        told.booking.exists ? "" : h("p", { class: "quiet" }, W.goneFlight)));
+      h("div", {}, h("h2", {}, (told.sees ? WHY.sees : WHY.seesNot)(told.principal.name)), h("p", {}, told.why),
+        told.booking.exists ? "" : h("p", { class: "quiet" }, WHY.goneFlight)));
     const flight = row ? h("p", { class: "quiet" }, `${this._says(row)} · ${route(row)} `, h("span", { class: "pill", "data-status": status }, icon(STATUS[status].icon), STATUS[status].word)) : "";
     const section = (name, ...parts) => h("section", { class: "group" }, h("h3", {}, name), parts);
     const topics = h("dl", { class: "facts" }, told.topics.map((one) => h("div", {},
-      h("dt", {}, h("span", { class: "state", "data-kind": one.sees ? "on" : "off" }, TOPIC[one.topic] ?? one.topic, ": ", one.sees ? W.seen : W.unseen)), h("dd", {}, one.why))));
+      h("dt", {}, h("span", { class: "state", "data-kind": one.sees ? "on" : "off" }, TOPIC[one.topic] ?? one.topic, ": ", one.sees ? WHY.seen : WHY.unseen)), h("dd", {}, one.why))));
     const { last_event: event, feed } = told;
-    const last = h("p", {}, event ? `${W.happened[event.op]} ${when(Date.parse(event.at), now)} (${clockSeconds(Date.parse(event.at))})${event.changed.length ? `: ${names(event.changed)}` : ""}. ` : `${W.noEvent} `,
-      event && feed.has_last_event !== null ? (feed.has_last_event ? W.feedHas : W.feedHasNot) : "");
-    const ill = feed.healthy ? "" : h("p", { class: "form-fault" }, W.feedIll(feed.why ?? ""));
-    const screens = told.sessions.length === 0 ? h("p", {}, W.noScreens) : h("ul", { class: "cards" }, told.sessions.map((one) => this._screen(one, now)));
-    this.result.replaceChildren(verdict, flight, section(W.screens, screens), section(W.byTopic, topics), section(W.lastEvent, last, ill));
+    const last = h("p", {}, event ? `${WHY.happened[event.op]} ${when(Date.parse(event.at), now)} (${clockSeconds(Date.parse(event.at))})${event.changed.length ? `: ${names(event.changed)}` : ""}. ` : `${WHY.noEvent} `,
+      event && feed.has_last_event !== null ? (feed.has_last_event ? WHY.feedHas : WHY.feedHasNot) : "");
+    const ill = feed.healthy ? "" : h("p", { class: "form-fault" }, WHY.feedIll(feed.why ?? ""));
+    const screens = told.sessions.length === 0 ? h("p", {}, WHY.noScreens) : h("ul", { class: "cards" }, told.sessions.map((one) => this._screen(one, now)));
+    this.result.replaceChildren(verdict, flight, section(WHY.screens, screens), section(WHY.byTopic, topics), section(WHY.lastEvent, last, ill));
   }
 
   _screen(one, now) {
     const watches = one.watches.map((watch) => {
-      const parts = [watch.matches ? W.onScreen : W.offScreen];
-      if (watch.excluded_by.length) parts.push(W.keptOut(names(watch.excluded_by)));
-      if (!watch.live) parts.push(W.loading);
-      else if (watch.has_last_event !== null) parts.push(watch.has_last_event ? W.told : W.notTold);
+      const parts = [watch.matches ? WHY.onScreen : WHY.offScreen];
+      if (watch.excluded_by.length) parts.push(WHY.keptOut(names(watch.excluded_by)));
+      if (!watch.live) parts.push(WHY.loading);
+      else if (watch.has_last_event !== null) parts.push(watch.has_last_event ? WHY.told : WHY.notTold);
       const filter = Object.entries(watch.filter).map(([name, value]) => `${FILTER[name] ?? MEMBER[name] ?? name} ${said(name, value, (id) => this.roster.name(id), now)}`);
       return h("li", { "data-kind": watch.matches ? "on" : "off" },
-        h("span", { class: "state" }, TOPIC[watch.topic] ?? watch.topic), h("span", { class: "quiet" }, ` (${filter.join(", ") || W.wide})`),
+        h("span", { class: "state" }, TOPIC[watch.topic] ?? watch.topic), h("span", { class: "quiet" }, ` (${filter.join(", ") || WHY.wide})`),
         h("p", {}, `${parts.join("; ")}.`));
     });
     return h("li", { class: "presence" }, h("span", { class: "device-sign" }, icon("device")),

@@ -2,10 +2,10 @@
  * A flight in a form: its fields, what is known of airports, and where its status may go.
  */
 import { h } from "../js/dom.js";
-import { dayKey, dayOf } from "../js/flights.js";
-import { field, select } from "../js/form.js";
-import { asClock } from "../js/week.js";
-import { SAY, TRAINING, clock, zone } from "../js/words.js";
+import { caution } from "../js/caution.js";
+import { departure } from "../js/departure.js";
+import { select } from "../js/form.js";
+import { TRAINING, zone } from "../js/words.js";
 import { item } from "./editing.js";
 import { fullName } from "./roster.js";
 import { W, when } from "./words.js";
@@ -53,43 +53,13 @@ function person(name, role, roster, row) {
   return item(name, select([["", W.choose], ...options], held ?? ""), held ?? "", { show: (id) => shown.get(id) ?? roster.name(id) ?? W.none });
 }
 
-/** A day and a time of day, both the reader's own, which are one moment. */
-function departs(row, now) {
-  const at = row.scheduled_datetime ? Date.parse(row.scheduled_datetime) : now;
-  const day = field("date", SAY.date, h("input", { type: "date", required: true }));
-  const time = item("scheduled_datetime", text({ inputmode: "numeric", maxlength: "5", placeholder: "HH:MM" }), row.scheduled_datetime, {
-    label: W.departs(zone(at)),
-    read: (input) => moment(day.input.value, input.value),
-    write: (input, value) => {
-      day.input.value = dayKey(value ? Date.parse(value) : now);
-      input.value = value ? clock(Date.parse(value)) : "";
-    },
-    show: (value) => (Number.isNaN(Date.parse(value)) ? W.none : when(Date.parse(value), now)),
-  });
-  time.typed = () => [day.input.value, time.input.value];
-  time.retype = ([date, hour]) => {
-    day.input.value = date;
-    time.input.value = hour;
-  };
-  day.input.addEventListener("input", () => time.fault(""));
-  return [{ element: day.element }, time];
-}
-
-/** What was typed as RFC 3339 in Z; as it is where it is no time, for the hub to say so. */
-function moment(date, hour) {
-  const day = dayOf(date);
-  const found = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(asClock(hour));
-  if (day === null || !found) return `${date}T${hour}`;
-  const at = new Date(day);
-  at.setHours(Number(found[1]), Number(found[2]));
-  return at.toISOString().replace(".000Z", "Z");
-}
-
-const number = (name, value, label) =>
-  item(name, h("input", { type: "number", step: "any", inputmode: "decimal" }), value, { label, read: (input) => (input.value === "" ? null : Number(input.value)) });
+const number = (name, value) =>
+  item(name, h("input", { type: "number", step: "any", inputmode: "decimal" }), value, { read: (input) => (input.value === "" ? null : Number(input.value)) });
 
 /** The fields of a flight; `row` may be {} for a new one. */
-export function flightItems(row, { roster, known, now, isNew }) {
+export function flightItems(row, { ctx, roster, known, isNew }) {
+  const now = ctx.clock.now();
+  const { day, time, more, controls, at } = departure(row.scheduled_datetime, now, (value) => (Number.isNaN(Date.parse(value)) ? W.none : `${when(Date.parse(value), now)} ${zone(Date.parse(value))}`));
   const airports = choices(known.airports.keys());
   const tails = choices(known.aircraft);
   const levels = Object.entries(TRAINING);
@@ -122,9 +92,19 @@ export function flightItems(row, { roster, known, now, isNew }) {
   });
   places.append(h("p", { class: "hint quiet" }, W.placesHint), ...ends.map(({ lat, lon }) => h("div", { class: "field-row" }, lat.element, lon.element)));
   const [from, to] = ends;
+  const two = [person("student_id", "STUDENT", roster, row), person("instructor_id", "INSTRUCTOR", roster, row)];
+  const people = () => two.map(({ input }) => [input.value, input.selectedOptions[0]?.textContent]).filter(([id]) => id);
+  const chosen = [...two, minutes].map((one) => one.input);
+  const before = [time, ...two, minutes].map((one) => one.typed());
+  const mind = caution(ctx, time.input, [...controls, ...chosen], () => {
+    const [moved, ...others] = [time, ...two, minutes].map((one, place) => isNew || one.typed() !== before[place]);
+    return at() !== null && (moved || others.includes(true)) ? { at: at(), moved, minutes: minutes.read(), people: people() } : null;
+  });
   return [
-    [person("student_id", "STUDENT", roster, row), person("instructor_id", "INSTRUCTOR", roster, row)],
-    departs(row, now),
+    two,
+    [{ element: day }, time],
+    { element: more },
+    { element: mind },
     [minutes, aircraft],
     [from.code, to.code],
     level,

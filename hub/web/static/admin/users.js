@@ -12,6 +12,8 @@ import { Roster, fullName } from "./roster.js";
 import { MENU, W } from "./words.js";
 
 const EVERY = 30_000; // ms
+const MOST = 500; // flights that are counted
+const LIVE = new Set(["CONFIRMED", "AT_RISK", "RESCHEDULING"]);
 
 export function mount(root, ctx) {
   return new Users(root, ctx);
@@ -118,16 +120,39 @@ class Users {
     });
   }
 
-  /** What is refused (who has acted stays on record) is said in the form, which stays open. */
+  /**
+   * Asked with what goes along: the hub deletes a user's flights with them. Who has acted stays on record, and what is
+   * refused is said in the form, which stays open.
+   */
   async remove(row, control) {
     const { ctx } = this;
     const name = fullName(row);
-    if (!(await ctx.confirm({ title: W.deleteTitle(name), text: W.deleteText, yes: W.deleteYes, danger: true }))) return;
     await control.form.send(async () => {
+      const [acted, ...flights] = await Promise.all([this._acted(row), this._flights(row, "student_id"), this._flights(row, "instructor_id")]);
+      if (acted) throw new Error(W.hasActed(name));
+      const text = W.deleteText(flights.flat().length, flights.flat().filter((one) => LIVE.has(one.status)).length, flights.some((these) => these.more));
+      if (!(await ctx.confirm({ title: W.deleteTitle(name), text, yes: W.deleteYes, danger: true }))) return;
       await ctx.api.delete(`/users/${row.id}`, { match: control.version() });
       control.close();
       ctx.toast(W.deleted(name), { kind: "good", sign: "trash" });
       await this.read.again();
     });
+  }
+
+  async _acted({ id }) {
+    const { body } = await this.ctx.api.get("/audit", { actor: id, limit: 1 }, { signal: this.ctx.signal });
+    return body.items.length > 0;
+  }
+
+  /** Their flights, as one or the other; of very many (`more`) the first. */
+  async _flights({ id }, as) {
+    const { api, signal } = this.ctx;
+    const rows = [];
+    for await (const { body, next } of api.pages("/bookings", { [as]: id }, { signal })) {
+      rows.push(...body.items);
+      rows.more = next !== null && rows.length >= MOST;
+      if (rows.more) break;
+    }
+    return rows;
   }
 }

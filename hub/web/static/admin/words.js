@@ -130,7 +130,6 @@ export const W = {
   older: "Show older",
   readAt: (at) => `Read at ${clockSeconds(at)}`,
   by: (name) => `by ${name}`,
-  gone: "It is gone: somebody deleted it meanwhile.",
 
   // Bookings
   newFlight: "New flight",
@@ -144,7 +143,6 @@ export const W = {
   person: "Person",
   aircraft: "Aircraft",
   status: "Status",
-  departs: (zone) => `Departs (${zone})`,
   noAircraft: "Leave empty for none",
   levelHint: "Empty: the student’s own",
   places: "Coordinates",
@@ -164,10 +162,6 @@ export const W = {
   newTimes: "New times",
 
   // Somebody else was faster
-  clash: "Somebody changed this while you were at it",
-  clashYours: (value) => `yours: ${value}`,
-  reapply: "Save mine on top",
-  discard: "Take theirs",
   changedElsewhere: "Somebody else changed it meanwhile. It is shown as it is now; try again.",
 
   // Rescheduling
@@ -217,7 +211,9 @@ export const W = {
   phoneHint: "Optional",
   deleteUser: "Delete",
   deleteTitle: (name) => `Delete ${name}?`,
-  deleteText: "Their flights, availability and notifications are deleted with them.",
+  deleteText: (flights, live, more) =>
+    `${flights ? `${more ? "More than " : ""}${plural(flights, "flight")} of theirs ${flights === 1 ? "is" : "are"} deleted with them, for whoever flies with them too (${live ? `${live} still to be flown` : "none still to be flown"}). So` : "They have no flights. Deleted with them"} are their availability and notifications.`,
+  hasActed: (name) => `${name} has changed something here, and the audit trail keeps that for good: they cannot be deleted. To keep them out, disable them in the user pool.`,
   deleteYes: "Delete",
   deleted: (name) => `${name} is deleted`,
   you: "you",
@@ -311,35 +307,6 @@ export const W = {
   node: (name) => `node ${name}`,
   nodeText: (name) => `As seen by node ${name}, every ten seconds.`,
   nodeTextBare: "As seen by the node that answers, every ten seconds.",
-
-  // Explain
-  explainTitle: "Why doesn’t somebody see a flight?",
-  explainText: "Choose a flight and somebody, or a kiosk. The hub says by which rule it decides, and how far their screen was told.",
-  flight: "Flight",
-  flightHint: "Choose from the list, or paste a flight’s id.",
-  who: "Who",
-  explain: "Explain",
-  sees: (name) => `${name} sees this flight`,
-  seesNot: (name) => `${name} does not see this flight`,
-  goneFlight: "The flight is deleted; this is how it last was.",
-  byTopic: "What each topic shows",
-  seen: "shown",
-  unseen: "not shown",
-  lastEvent: "The last that happened to it",
-  noEvent: "Nothing was recorded of it for as long as events are kept.",
-  happened: { created: "It was made", changed: "It was changed", deleted: "It was deleted" },
-  feedHas: "This node has handed it on.",
-  feedHasNot: "This node has not handed it on yet.",
-  feedIll: (why) => `This node’s feed is in trouble: ${why}`,
-  screens: "Their open screens",
-  noScreens: "Nothing of theirs is connected to this node: there is no screen to see it on.",
-  onScreen: "The flight is in this watch",
-  offScreen: "The flight is not in this watch",
-  keptOut: (members) => `kept out by its filter: ${members}`,
-  told: "told of the last change",
-  notTold: "not told of the last change yet",
-  loading: "its first picture is on its way",
-  wide: "no filter",
 };
 
 /** A moment within a sentence: "14:05", "tomorrow, 14:05", "Wed, Nov 25, 14:05". */

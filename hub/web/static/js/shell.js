@@ -22,7 +22,7 @@
  * - params     what follows the page's name in the address: #/day/2026-11-23 → ["2026-11-23"]
  * - go         (path, {replace}) → to another page: ctx.go("day/2026-11-23")
  * - title      (text): the document's title
- * - style      (path) → a style sheet of static/, once: await ctx.style("admin/admin.css")
+ * - style      (path) → a style sheet of static/, once: await ctx.style("css/answer.css")
  * - lost       (error, again): a file of the page could not be had; says why, calls `again()` once it may be there
  * - renamed    (): the reader's own name was changed; the hub is asked what it is
  * - signal     AbortSignal of this mount
@@ -56,7 +56,7 @@ const PAGES = {
   availability: { sign: "week", roles: FLIES, sheet: "css/answer.css", load: () => import("./pages/availability.js") },
   notifications: { sign: "bell", load: () => import("./pages/notifications.js") },
   reschedule: { sheet: "css/answer.css", load: () => import("./pages/reschedule.js") },
-  admin: { sign: "tower", roles: ["ADMIN"], load: () => import("./pages/admin.js") },
+  admin: { sign: "tower", roles: ["ADMIN"], sheet: "admin/admin.css", load: () => import("./pages/admin.js") },
 };
 
 export class Shell {

@@ -17,8 +17,6 @@ export async function mount(root, ctx) {
     h("nav", { class: "panels", "aria-label": SAY.panels }, h("ul", {}, [...links.values()].map((link) => h("li", {}, link)))),
     outlet,
   );
-  await ctx.style("admin/admin.css");
-  if (ctx.signal.aborted) return null;
 
   async function update([name = PANELS[0].name, ...params]) {
     if (shown && shown.name === name && shown.made?.update) {

@@ -207,6 +207,7 @@ class Availability {
     hoursForm(kind, form.row, {
       save: (values, close) => this.save(form, values, close),
       remove: (close) => this.remove(form, close),
+      week: () => this.patterns ?? [],
     });
   }
 

@@ -1,0 +1,32 @@
+/**
+ * What is said where it is explained who sees a flight, and why somebody does not. en-US.
+ */
+export const WHY = {
+  explainTitle: "Why doesn’t somebody see a flight?",
+  explainText: "Choose a flight and somebody, or a kiosk. The hub says by which rule it decides, and how far their screen was told.",
+  flight: "Flight",
+  flightHint: "Choose from the list, or paste a flight’s id.",
+  who: "Who",
+  explain: "Explain",
+  sees: (name) => `${name} sees this flight`,
+  seesNot: (name) => `${name} does not see this flight`,
+  goneFlight: "The flight is deleted; this is how it last was.",
+  byTopic: "What each topic shows",
+  seen: "shown",
+  unseen: "not shown",
+  lastEvent: "The last that happened to it",
+  noEvent: "Nothing was recorded of it for as long as events are kept.",
+  happened: { created: "It was made", changed: "It was changed", deleted: "It was deleted" },
+  feedHas: "This node has handed it on.",
+  feedHasNot: "This node has not handed it on yet.",
+  feedIll: (why) => `This node’s feed is in trouble: ${why}`,
+  screens: "Their open screens",
+  noScreens: "Nothing of theirs is connected to this node: there is no screen to see it on.",
+  onScreen: "The flight is in this watch",
+  offScreen: "The flight is not in this watch",
+  keptOut: (members) => `kept out by its filter: ${members}`,
+  told: "told of the last change",
+  notTold: "not told of the last change yet",
+  loading: "its first picture is on its way",
+  wide: "no filter",
+};
