@@ -216,9 +216,14 @@ class Availability {
     const { kind, row } = form;
     const path = `/availability/${kind}s`;
     const match = await this._match(form);
+    // What another program wrote may be more than a field takes: what was not touched is not sent.
+    const changed = Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== row[name]));
     const hoped = { ...row, ...values, id: row.id ?? `new-${performance.now()}`, pending: true };
-    await this._hope(form, hoped.id, hoped, async () =>
-      (row.id ? await api.patch(`${path}/${row.id}`, values, { match }) : await api.post(path, values)).body);
+    if (!row.id) await this._hope(form, hoped.id, hoped, async () => (await api.post(path, values)).body);
+    else if (Object.keys(changed).length) {
+      form.sent = { ...row, ...changed };
+      await this._hope(form, row.id, hoped, async () => (await api.patch(`${path}/${row.id}`, changed, { match })).body);
+    }
     close();
     toast(SAY.saved, { kind: "good" });
   }
@@ -226,7 +231,9 @@ class Availability {
   async remove(form, close) {
     const { api, toast } = this.ctx;
     const { kind, row } = form;
-    const match = await this._match(form);
+    const match = await this._match(form).catch((error) => {
+      if (error.status !== 404) throw error; // gone: so it was to be
+    });
     await this._hope(form, row.id, null, async () => (await api.delete(`/availability/${kind}s/${row.id}`, { match }), null));
     close();
     toast(SAY.removed, { kind: "good" });
@@ -237,9 +244,10 @@ class Availability {
     const { row } = form;
     if (!row.id) return null;
     const { etag, body: found } = await form.opened.catch(() => (this._open(form), form.opened));
-    const same = Object.keys(found).every((name) => String(found[name]) === String(row[name]));
-    if (same) return etag;
+    const same = (one) => one && Object.keys(found).every((name) => name === "updated_at" || String(found[name]) === String(one[name]));
+    const known = same(row) || same(form.sent); // this form's own, of which no answer came
     Object.assign(row, found);
+    if (known) return etag;
     this.read();
     throw Object.assign(new Error(SAY.changedMeanwhile), { status: 412 });
   }
