@@ -27,6 +27,7 @@ class Availability {
     this.zone = schoolZone();
     this.error = null;
     this.at = null; // when that was read
+    this.reads = 0; // begun: the newest alone is drawn, whichever is answered last
     this.writing = 0;
     this.writes = 0; // begun and ended: a read across one is of no moment
     this.first = sunday(this.today);
@@ -91,6 +92,7 @@ class Availability {
   async read() {
     const { api, signal, clock: time } = this.ctx;
     const { from, writes } = this;
+    const read = (this.reads += 1);
     clearTimeout(this.again);
     try {
       let patterns;
@@ -99,20 +101,20 @@ class Availability {
         patterns ??= body.patterns;
         overrides.push(...(body.overrides ?? body.items)); // what follows is of overrides alone
       }
+      if (read !== this.reads) return;
       // What was asked for before a save may be of before it: not shown, but read once more.
       if (this.writing || this.writes !== writes) {
         this.outdated = true;
         if (!this.writing) this._reread();
         return;
       }
-      if (from > this.from) return; // somebody went further back meanwhile
       this.since = from;
       this.at = time.now();
       this.patterns = patterns;
       this.overrides = overrides;
       this.error = null;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || read !== this.reads) return;
       this.error = error;
       this.again = setTimeout(() => document.hidden || this.read(), AGAIN);
     }
