@@ -6,25 +6,24 @@
  */
 (() => {
   const KEY = "hub.boot";
-  const kept = (use) => {
-    try {
-      return use(sessionStorage);
-    } catch {
-      return 4; // a browser that keeps nothing cannot count: rather slowly, then
-    }
-  };
-  const tries = Number(kept((tab) => tab.getItem(KEY) ?? 0));
+  let tab;
+  try {
+    tab = sessionStorage;
+  } catch {
+    // A browser that keeps nothing cannot count: rather slowly, then.
+  }
+  const tries = Number(tab ? tab.getItem(KEY) : 4);
   let running = false;
   addEventListener("error", ({ target }) => {
     if (running) return;
     if (!(target instanceof HTMLScriptElement || target instanceof HTMLLinkElement)) return;
     if (target.rel === "icon" || document.documentElement.dataset.failed !== undefined) return;
     document.documentElement.dataset.failed = "";
-    kept((tab) => tab.setItem(KEY, String(tries + 1)));
+    tab?.setItem(KEY, tries + 1);
     setTimeout(() => location.reload(), Math.min(500 * 2 ** tries, 60_000) * (0.5 + Math.random() / 2));
   }, true);
   addEventListener("hub:started", () => {
-    kept((tab) => tab.removeItem(KEY));
+    tab?.removeItem(KEY);
     running = true;
   });
 })();

@@ -10,7 +10,7 @@ import { SAY } from "./words.js";
 const PATIENCE = 15_000; // ms for one answer
 const TRIES = 3;
 const ROOT = "/api/v1";
-const MOMENT = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
+const MOMENT = /^\d{4}-\d\d-\d\dT/;
 
 /** The hub said no (RFC 9457). `errors`: [{pointer | parameter | header, detail}]. */
 export class Problem extends Error {
@@ -82,20 +82,18 @@ export class Api {
       return await this._ask("PATCH", path, { body, headers });
     } catch (error) {
       if (!(error instanceof Unreachable) && error.status !== 412) throw error;
-      const found = await this._once("GET", path, undefined, {}, undefined, true).catch(() => null);
-      if (found === null || !Object.entries(body).every(([name, value]) => same(value, found.body[name]))) throw error;
+      const found = await this._once("GET", path).catch(() => null);
+      if (!found || !Object.entries(body).every(([name, value]) => same(value, found.body[name]))) throw error;
       return found;
     }
   }
 
   /** What is gone already is deleted. */
-  async delete(path, { match } = {}) {
-    try {
-      return await this._ask("DELETE", path, { headers: condition(match) });
-    } catch (error) {
+  delete(path, { match } = {}) {
+    return this._ask("DELETE", path, { headers: condition(match) }).catch((error) => {
       if (error.status !== 404) throw error;
-      return { status: 404, body: null, transaction: null };
-    }
+      return { body: null, transaction: null };
+    });
   }
 
   /**
@@ -117,7 +115,7 @@ export class Api {
     }
   }
 
-  async _once(method, path, body, headers, signal, first) {
+  async _once(method, path, body, headers, signal, first = true) {
     const address = path.startsWith("/") && !path.startsWith(ROOT) ? ROOT + path : path;
     const give = AbortSignal.timeout(PATIENCE);
     const send = async (why) => {

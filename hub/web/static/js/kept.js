@@ -10,22 +10,14 @@ function shelf(storage) {
     try {
       return use(globalThis[storage]);
     } catch {
-      return undefined;
+      return null;
     }
   };
   return {
-    get: (name) => held.get(name) ?? at((kept) => kept.getItem(name)) ?? null,
+    get: (name) => held.get(name) ?? at((kept) => kept.getItem(name)),
     /** → whether it outlives this page. */
-    set(name, text) {
-      held.set(name, text);
-      const kept = at((store) => (store.setItem(name, text), true)) ?? false;
-      if (kept) held.delete(name);
-      return kept;
-    },
-    drop(name) {
-      held.delete(name);
-      at((kept) => kept.removeItem(name));
-    },
+    set: (name, text) => (held.set(name, text), at((kept) => (kept.setItem(name, text), held.delete(name)))),
+    drop: (name) => (held.delete(name), at((kept) => kept.removeItem(name))),
   };
 }
 
