@@ -257,3 +257,57 @@ async def test_a_week_that_could_not_be_read_again_is_said_to_be_old(
     await expect(page.locator(".week-day")).to_have_count(7)
     await page.unroute("**/api/v1/availability?*")
     await expect(old).to_have_count(0, timeout=PATIENCE)
+
+
+async def test_an_older_read_does_not_land_over_a_newer_one(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _alone(sql)
+    await sql.execute(_hours(STUDENT, 3, "09:00", "12:00"))
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    page = visit.page
+    await expect(page.locator(".chip")).to_have_text("09:00–12:00", timeout=PATIENCE)
+    read, release = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Any) -> None:
+        if read.is_set():
+            await route.continue_()
+            return
+        answer = await route.fetch()
+        read.set()
+        await release.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/api/v1/availability?*", hold)
+    again = "document.dispatchEvent(new Event('visibilitychange'))"
+    await page.evaluate(again)
+    async with asyncio.timeout(PATIENCE / 1000):
+        await read.wait()
+    await sql.execute("UPDATE availability_patterns SET end_time = '13:00'")
+    await page.evaluate(again)
+    await expect(page.locator(".chip")).to_have_text("09:00–13:00", timeout=PATIENCE)
+    async with page.expect_event("requestfinished"):
+        release.set()
+    await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+    await expect(page.locator(".chip")).to_have_text("09:00–13:00")
+
+
+async def test_a_row_with_seconds_in_its_times_can_be_given_a_reason(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _alone(sql)
+    await sql.execute(
+        """INSERT INTO availability_overrides (user_id, override_date, start_time, end_time)
+           SELECT id, current_date, '09:00:30', '12:00:30' FROM users WHERE email = $1""",
+        STUDENT,
+    )
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    page = visit.page
+    await page.locator('[data-kind="blocked"]').click()
+    dialog = page.locator("dialog[open]")
+    await dialog.get_by_label("Reason").fill("Dentist")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(page.locator('[data-kind="blocked"]')).to_contain_text("Dentist", timeout=PATIENCE)
+    await expect(dialog).to_have_count(0, timeout=PATIENCE)
+    row = await sql.fetchrow("SELECT start_time::text, reason FROM availability_overrides")
+    assert tuple(row) == ("09:00:30", "Dentist")

@@ -12,6 +12,7 @@ import pytest
 from hosted import Hosted
 from playwright.async_api import Page, expect
 from running import Hub
+from test_page_unkept import deny
 from visiting import ADMIN, PATIENCE, STUDENT, Visit, Visitors, book
 
 STRANGER = "stranger@example.com"
@@ -360,3 +361,34 @@ async def test_two_tabs_may_sign_in_at_once(hub: Hub, hosted: Hosted, visit: Vis
     await until(lambda: len(hosted.revoked) == 1)
     assert list(hosted.grants) == [(await kept(visit))["refresh"]]
     assert other.complaints == []
+
+
+async def test_who_keeps_nothing_is_told_before_they_leave(
+    hub: Hub, hosted: Hosted, visit: Visit
+) -> None:
+    """Whoever comes back with a code could not be told from somebody else."""
+    await deny(visit, "localStorage", "sessionStorage")
+    await visit.page.goto(hub.url)
+    await visit.page.get_by_role("button", name="Sign in").click()
+    await at_the_door(visit, "keeps no data for this site")
+    assert hosted.asked == []
+    # Somebody's link: it is taken out of the address all the same.
+    await visit.page.goto(f"{hub.url}/?code=c0de&state=none")
+    await expect(visit.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert visit.page.url == f"{hub.url}/"
+
+
+async def test_where_no_record_is_kept_the_session_is_the_pages_own(
+    hub: Hub, hosted: Hosted, visit: Visit, sql: Any
+) -> None:
+    hosted.lifetime = 66  # the hub says "expiring" a minute before the end
+    key = await book(sql)
+    await deny(visit, "localStorage")
+    await visit.page.add_init_script(
+        "LockManager.prototype.request = () => Promise.reject(new DOMException('', 'SecurityError'))"
+    )
+    await sign_in(visit, hub.url, path="#/day")
+    await visit.shows(key, "CONFIRMED")
+    await visit.hears('"renewed"')
+    await visit.page.reload()
+    await expect(visit.page.get_by_role("button", name="Sign in")).to_be_visible()

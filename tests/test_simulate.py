@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -127,6 +128,41 @@ async def test_an_empty_schedule_fills_again(dsn: str, conn: Connection) -> None
     )
     assert live >= 5
     assert await broken(conn) == {}
+
+
+async def test_what_is_made_is_by_day_and_rather_when_its_people_can(
+    dsn: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the school's clock, whatever the hour is there or here."""
+    await seed(dsn, "dev", timezone="Pacific/Kiritimati")
+    await conn.execute("DELETE FROM bookings WHERE scheduled_datetime > now() + interval '4 hours'")
+    made = ("front", "options", "booking")
+    monkeypatch.setattr(day, "HAPPENINGS", [one for one in day.HAPPENINGS if one.name in made])
+    monkeypatch.setattr(day, "OVERTURE", ("front", "options", "booking", "options"))
+    await simulate(dsn, pace=math.inf, seed=5, happenings=40, report=quiet, settings=DEV)
+    rows = await conn.fetch(
+        """SELECT b.student_id, b.instructor_id, b.duration_minutes,
+                  coalesce(o.suggested_datetime, b.scheduled_datetime) AS at
+             FROM bookings b LEFT JOIN reschedule_options o ON o.booking_id = b.id
+            WHERE o.id IS NOT NULL AND o.id::text NOT LIKE '0b000000-%'
+               OR b.id::text NOT LIKE 'b0000000-%'"""
+    )
+    assert len(rows) > 20
+    suits = 0
+    for row in rows:
+        at = row["at"].astimezone(ZoneInfo("Pacific/Kiritimati"))
+        assert 7 * 60 <= at.hour * 60 + at.minute < 17 * 60 + 30, at
+        ends = (at + timedelta(minutes=row["duration_minutes"])).time()
+        suits += await conn.fetchval(
+            """SELECT count(DISTINCT user_id) = 2 FROM availability_patterns
+                WHERE user_id = ANY ($1::uuid[]) AND is_active AND day_of_week = $2
+                  AND start_time <= $3 AND end_time >= $4""",
+            [row["student_id"], row["instructor_id"]],
+            at.isoweekday() % 7,
+            at.time(),
+            ends,
+        )
+    assert suits > len(rows) / 2
 
 
 async def test_other_programs_write_meanwhile(dsn: str, conn: Connection) -> None:

@@ -213,7 +213,9 @@ async def visitors(browser: Browser) -> AsyncIterator[Visitors]:
 
     yield come
     for visit in visits:
-        kept = await visit.page.evaluate("sessionStorage.getItem('hub.session') ?? ''")
+        kept = await visit.page.evaluate(
+            "() => { try { return sessionStorage.getItem('hub.session') ?? ''; } catch { return ''; } }"
+        )
         await visit.page.context.close()
         assert visit.complaints == []
         for part in kept.split('"'):

@@ -23,7 +23,8 @@ async def booked(stage: Stage) -> str | None:
         return None
     days = range(1) if stage.rng.random() < 0.5 else range(1, 4)
     minutes = stage.rng.choice((60, 75, 90))
-    made = await _book(stage, stage.times(days, 8), minutes)
+    # In the evening there is no more of today.
+    made = await _book(stage, stage.times(days, 40) or stage.times(range(1, 4), 40), minutes)
     if made is None:
         return None
     id_, at, student, said = made
@@ -143,22 +144,16 @@ async def withdrawn(stage: Stage) -> str | None:
 async def _book(
     stage: Stage, times: list[datetime], minutes: int
 ) -> tuple[UUID, datetime, Person, str] | None:
-    """Book any student, instructor and aircraft that are free at one of ``times``."""
-    for _ in range(4):
+    """Book any student, instructor and aircraft free at one of ``times``, sooner those whom it suits."""
+    for tries in range(12):
         student, instructor = stage.rng.choice(stage.students), stage.rng.choice(stage.instructors)
         aircraft, base = stage.rng.choice(stage.fleet)
         origin, destination = stage.airports[base], stage.rng.choice([*stage.airports.values()])
-        free = await stage.look(
-            "simulate_free",
-            times=times,
-            minutes=minutes,
-            student_id=student.id,
-            instructor_id=instructor.id,
-            aircraft_id=aircraft,
-        )
-        if not free:
+        free, suits = await stage.free(times, minutes, student.id, instructor.id, aircraft)
+        left = suits if tries < 8 else free
+        if not left:
             continue
-        id_, at = stage.new_id(), stage.rng.choice(free)["at"]
+        id_, at = stage.new_id(), stage.rng.choice(left)
         async with stage.change() as change:
             await change.one(
                 "simulate_book",

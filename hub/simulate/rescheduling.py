@@ -106,16 +106,16 @@ async def time_confirmed(stage: Stage) -> str | None:
 async def _offer(stage: Stage, flight: Record) -> str | None:
     """Make the options anew, with a ranking to come from each party, and tell both."""
     people = [flight["student_id"], flight["instructor_id"]]
-    free = await stage.look(
-        "simulate_free",
-        times=stage.times(range(5), 16),
-        minutes=flight["duration_minutes"],
-        student_id=flight["student_id"],
-        instructor_id=flight["instructor_id"],
-        aircraft_id=flight["aircraft_id"],
+    free, suits = await stage.free(
+        stage.times(range(7), 120),
+        flight["duration_minutes"],
+        flight["student_id"],
+        flight["instructor_id"],
+        flight["aircraft_id"],
     )
-    times = [row["at"] for row in free if row["at"] != flight["scheduled_datetime"]]
-    if len(times) < 3:
+    others = [[at for at in some if at != flight["scheduled_datetime"]] for some in (suits, free)]
+    times = next((some for some in others if len(some) >= 3), None)
+    if times is None:
         return None
     times = sorted(stage.rng.sample(times, 3))
     options = [(stage.new_id(), at, *_forecast(stage, flight, at)) for at in times]

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -32,6 +33,8 @@ Record = asyncpg.Record
 #: Every flight, however long ago or far ahead it departs.
 EVER = timedelta(days=3650)
 QUARTER = timedelta(minutes=15)
+#: Lessons begin by day: quarters of an hour on the school's clock, the first of them and how many.
+OPENS, OPEN = time(7), 42
 
 
 class GiveWay(Exception):
@@ -108,6 +111,8 @@ class Stage:
     #: Aircraft, and the airport it is based at.
     fleet: list[tuple[str, str]] = field(default_factory=list)
     now: datetime = datetime.min
+    #: The school's clock.
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     #: How many live flights are still to come; how many of them at risk, and being rescheduled.
     to_come: int = 0
     at_risk: int = 0
@@ -133,6 +138,7 @@ class Stage:
         """Read the clock and how full the schedule is."""
         row = (await self.look("simulate_clock"))[0]
         self.now, self.to_come = row["now"], row["to_come"]
+        self.zone = ZoneInfo(row["zone"])
         self.at_risk, self.rescheduling = row["at_risk"], row["rescheduling"]
 
     async def look(self, query: str, **given: Any) -> list[Record]:
@@ -166,11 +172,39 @@ class Stage:
         return self.rng.choice(some) if some else None
 
     def times(self, days: range, how_many: int) -> list[datetime]:
-        """Quarters of an hour to come on some of ``days`` from now, with nights left free."""
-        start = self.quarter + QUARTER * 2
-        hours = [day * 96 + quarter for day in days for quarter in range(-40, 41)]
-        chosen = self.rng.sample(hours, min(how_many, len(hours)))
-        return [at for n in sorted(chosen) if (at := self.quarter + n * QUARTER) > start]
+        """Quarters of an hour to come, by day on the school's clock, on some of ``days`` from its today."""
+        today = self.now.astimezone(self.zone).date()
+        mornings = [
+            datetime.combine(today + timedelta(days=day), OPENS, self.zone).astimezone(UTC)
+            for day in days
+        ]
+        hours = [
+            at
+            for morning in mornings
+            for quarter in range(OPEN)
+            if (at := morning + quarter * QUARTER) > self.quarter + QUARTER * 2
+        ]
+        return sorted(self.rng.sample(hours, min(how_many, len(hours))))
+
+    async def free(
+        self,
+        times: Sequence[datetime],
+        minutes: int,
+        student: UUID,
+        instructor: UUID,
+        aircraft: str | None,
+    ) -> tuple[list[datetime], list[datetime]]:
+        """Those of ``times`` at which all three are free, and of these the ones that suit both people."""
+        rows = await self.look(
+            "simulate_free",
+            times=times,
+            minutes=minutes,
+            zone=self.zone.key,
+            student_id=student,
+            instructor_id=instructor,
+            aircraft_id=aircraft,
+        )
+        return [row["at"] for row in rows], [row["at"] for row in rows if row["suits"]]
 
     @property
     def quarter(self) -> datetime:

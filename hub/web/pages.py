@@ -36,7 +36,8 @@ CLIENT = "client"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    # A module or a worker is UTF-8 whatever is said, and boot.js as its page is: on each it is weight.
+    ".js": "text/javascript",
     ".svg": "image/svg+xml; charset=utf-8",
     ".json": "application/json; charset=utf-8",
     ".webmanifest": "application/manifest+json; charset=utf-8",

@@ -21,8 +21,8 @@ SELECT DISTINCT aircraft_id AS aircraft, departure_airport AS base
  ORDER BY aircraft, base;
 
 -- name: simulate_clock()
--- The database's time, and how many flights are still to come.
-SELECT now() AS now, count(*) AS to_come,
+-- The database's time, the school's zone, and how many flights are still to come.
+SELECT now() AS now, coalesce((SELECT timezone FROM school), 'UTC') AS zone, count(*) AS to_come,
        count(*) FILTER (WHERE status = 'AT_RISK') AS at_risk,
        count(*) FILTER (WHERE status = 'RESCHEDULING') AS rescheduling
   FROM bookings
@@ -39,10 +39,29 @@ SELECT b.*, s.first_name || ' ' || s.last_name AS student, i.first_name || ' ' |
  ORDER BY b.scheduled_datetime, b.id
  LIMIT 100;
 
--- name: simulate_free(times, minutes, student_id, instructor_id, aircraft_id)
--- Of these times, those at which nobody and nothing involved is in another live booking.
-SELECT t AS at
+-- name: simulate_free(times, minutes, zone, student_id, instructor_id, aircraft_id)
+-- Of these times, those at which nobody and nothing involved is in another live booking; and whether they suit
+-- both people by what they said of their hours, as far as one row of it says so.
+SELECT t AS at,
+       NOT EXISTS (
+       SELECT FROM unnest(ARRAY[:student_id::uuid, :instructor_id::uuid]) AS person
+        WHERE NOT EXISTS (
+              SELECT FROM availability_patterns p
+               WHERE p.user_id = person AND p.is_active AND p.day_of_week = extract(dow FROM flown.begins)
+                 AND p.start_time <= flown.begins::time AND flown.ends::time <= p.end_time)
+          AND NOT EXISTS (
+              SELECT FROM availability_overrides o
+               WHERE o.user_id = person AND NOT o.is_blocked AND o.override_date = flown.begins::date
+                 AND coalesce(o.start_time, '00:00') <= flown.begins::time AND flown.ends::time <= coalesce(o.end_time, '24:00'))
+           OR EXISTS (
+              SELECT FROM availability_overrides o
+               WHERE o.user_id = person AND o.is_blocked AND o.override_date = flown.begins::date
+                 AND coalesce(o.start_time, '00:00') < flown.ends::time AND flown.begins::time < coalesce(o.end_time, '24:00'))
+       ) AND flown.begins::date = flown.ends::date AS suits
   FROM unnest(:times::timestamptz[]) AS t
+ CROSS JOIN LATERAL (
+       SELECT t AT TIME ZONE :zone::text AS begins,
+              (t + :minutes::integer * interval '1 minute') AT TIME ZONE :zone::text AS ends) AS flown
  WHERE NOT EXISTS (
        SELECT FROM bookings b
         WHERE b.status IN ('CONFIRMED', 'AT_RISK', 'RESCHEDULING')

@@ -6,18 +6,24 @@
  */
 (() => {
   const KEY = "hub.boot";
-  const tries = Number(sessionStorage.getItem(KEY) ?? 0);
+  let tab;
+  try {
+    tab = sessionStorage;
+  } catch {
+    // A browser that keeps nothing cannot count: rather slowly, then.
+  }
+  const tries = Number(tab ? tab.getItem(KEY) : 4);
   let running = false;
   addEventListener("error", ({ target }) => {
     if (running) return;
     if (!(target instanceof HTMLScriptElement || target instanceof HTMLLinkElement)) return;
     if (target.rel === "icon" || document.documentElement.dataset.failed !== undefined) return;
     document.documentElement.dataset.failed = "";
-    sessionStorage.setItem(KEY, String(tries + 1));
+    tab?.setItem(KEY, tries + 1);
     setTimeout(() => location.reload(), Math.min(500 * 2 ** tries, 60_000) * (0.5 + Math.random() / 2));
   }, true);
   addEventListener("hub:started", () => {
-    sessionStorage.removeItem(KEY);
+    tab?.removeItem(KEY);
     running = true;
   });
 })();
@@ -30,8 +36,12 @@
   const { pathname, search, hash } = location;
   if (pathname !== "/" || !/[?&](code|error|state)=/.test(search)) return;
   if (!document.querySelector('meta[name="hub:sign-in"]')?.dataset.domain) return;
-  sessionStorage.setItem("hub.signin.back", search);
   history.replaceState(null, "", pathname + hash);
+  try {
+    sessionStorage.setItem("hub.signin.back", search);
+  } catch {
+    // A browser that keeps nothing: the door says so.
+  }
 })();
 
 /**

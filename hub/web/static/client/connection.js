@@ -138,8 +138,7 @@ export class Connection {
     if (turn !== this.#turn) return false;
     if (this.#tabs && this.#subject !== who) this.#leaveTabs();
     this.#subject = who;
-    this.#tabs ??= new Tabs(who, this.#fellows());
-    const leads = await this.#tabs.enter();
+    const leads = await this.#enter(who);
     if (turn !== this.#turn) return false;
     if (!leads) {
       this.via = "tab";
@@ -147,6 +146,18 @@ export class Connection {
       this.#listen();
     }
     return leads;
+  }
+
+  async #enter(who) {
+    try {
+      this.#tabs ??= new Tabs(who, this.#fellows());
+      return await this.#tabs.enter();
+    } catch {
+      // A browser that keeps nothing for a site lets its tabs have nothing in common: this one has its own line.
+      this.#alone = true;
+      this.#leaveTabs();
+      return true;
+    }
   }
 
   #open(token) {

@@ -16,8 +16,12 @@ const PATIENCE = 4_000;
 const DIALECT = 1;
 
 export function canShare() {
-  const { navigator, BroadcastChannel, crypto } = globalThis;
-  return Boolean(navigator?.locks && BroadcastChannel && crypto?.subtle);
+  try {
+    const { navigator, BroadcastChannel, crypto } = globalThis;
+    return Boolean(navigator?.locks && BroadcastChannel && crypto?.subtle);
+  } catch {
+    return false;
+  }
 }
 
 /** The name under which the tabs of a token's subject meet. */
@@ -43,7 +47,7 @@ export class Tabs {
   #left = new AbortController();
   #queue = null; // waiting for the lock
   #free = []; // resolve what holds our locks
-  #alive; // resolved once this tab can be seen to live
+  #alive; // resolved once this tab can be seen to live; rejected where the browser lets no tabs meet
   #session = null; // the hub's session: as leader the one we have, else the one we were told of
   #sessions = 0;
   #count = 0; // what went to all tabs in this session
@@ -54,21 +58,22 @@ export class Tabs {
   #joins = 0; // as leader: how often somebody joined; as one that follows: our own number
   #asked = null;
 
-  /** @param on {welcome, frame, state, lost, lead, said, woken, signedOut} */
+  /** Throws where the browser lets no tabs meet. @param on {welcome, frame, state, lost, lead, said, woken, signedOut} */
   constructor(name, on) {
     this.#name = name;
     this.#on = on;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = (event) => this.#heard(event.data);
-    this.#alive = new Promise((held) => {
+    this.#alive = new Promise((held, denied) => {
       this.#request(`${name}/${this.#me}`, {}, () => {
         held();
         return new Promise((free) => this.#free.push(free));
-      }).catch(() => {});
+      }).catch(denied);
     });
+    this.#alive.catch(() => {});
   }
 
-  /** Take part. @returns whether this tab leads; if not, what `on` is told tells the rest */
+  /** Take part; rejects as the constructor throws. @returns whether this tab leads; if not, what `on` is told tells the rest */
   async enter() {
     await this.#alive;
     if (!this.leads && !this.#queue) {

@@ -1,14 +1,16 @@
 /**
  * The REST surface, as pages ask it: JSON in and out, refusals as `Problem`, silence as `Unreachable`.
  *
- * Invariants: a token goes into a header and nowhere else; what may have been written is asked again only
- * under the same Idempotency-Key; a refusal keeps the places it names, so that it can be said at the field.
+ * Invariants: a token goes into a header and nowhere else; what may have been made is asked for again only
+ * under the same Idempotency-Key; what already is as it was to be, or gone, is written, whether that was heard or
+ * not; a refusal keeps the places it names, so that it can be said at the field.
  */
 import { SAY } from "./words.js";
 
 const PATIENCE = 15_000; // ms for one answer
 const TRIES = 3;
 const ROOT = "/api/v1";
+const MOMENT = /^\d{4}-\d\d-\d\dT/;
 
 /** The hub said no (RFC 9457). `errors`: [{pointer | parameter | header, detail}]. */
 export class Problem extends Error {
@@ -38,6 +40,7 @@ export class Api {
   /** `session`: whoever gives tokens, by `getToken(why)`. */
   constructor(session) {
     this._session = session;
+    this._keys = new WeakMap(); // body of a POST → its key, until it is answered
   }
 
   get(path, query = {}, { signal } = {}) {
@@ -56,9 +59,15 @@ export class Api {
     while (page.next !== null) yield (page = await this.get(page.next, {}, how));
   }
 
-  /** Under an Idempotency-Key of its own unless `key` names one: asked twice, done once. */
-  post(path, body, { key = uuid() } = {}) {
-    return this._ask("POST", path, { body, headers: key ? { "Idempotency-Key": key } : {} });
+  /**
+   * Under an Idempotency-Key unless `key` is null: asked twice, done once. The very object that was sent
+   * before, and whose answer was lost, is sent under the key it had: the first answer is told again.
+   */
+  async post(path, body, { key = this._keys.get(body) ?? uuid() } = {}) {
+    if (body) this._keys.set(body, key);
+    const answer = await this._ask("POST", path, { body, headers: key ? { "Idempotency-Key": key } : {} });
+    this._keys.delete(body);
+    return answer;
   }
 
   /** `match`: the ETag that must still hold, else Problem 412. */
@@ -66,13 +75,25 @@ export class Api {
     return this._ask("PUT", path, { body, headers: condition(match) });
   }
 
-  patch(path, body, { match } = {}) {
+  /** Where the answer is lost, or a lost one had changed the version, it is looked for whether all of it holds. */
+  async patch(path, body, { match } = {}) {
     const headers = { "Content-Type": "application/merge-patch+json", ...condition(match) };
-    return this._ask("PATCH", path, { body, headers });
+    try {
+      return await this._ask("PATCH", path, { body, headers });
+    } catch (error) {
+      if (!(error instanceof Unreachable) && error.status !== 412) throw error;
+      const found = await this._once("GET", path).catch(() => null);
+      if (!found || !Object.entries(body).every(([name, value]) => same(value, found.body[name]))) throw error;
+      return found;
+    }
   }
 
+  /** What is gone already is deleted. */
   delete(path, { match } = {}) {
-    return this._ask("DELETE", path, { headers: condition(match) });
+    return this._ask("DELETE", path, { headers: condition(match) }).catch((error) => {
+      if (error.status !== 404) throw error;
+      return { body: null, transaction: null };
+    });
   }
 
   /**
@@ -80,7 +101,7 @@ export class Api {
    * `transaction` (Hub-Transaction) is for `client.seen`, `next` the path of the next page or null.
    */
   async _ask(method, path, { body, headers = {}, signal } = {}) {
-    const safe = method === "GET" || "Idempotency-Key" in headers;
+    const safe = method === "GET" || method === "DELETE" || "Idempotency-Key" in headers;
     for (let tried = 1; ; tried += 1) {
       try {
         return await this._once(method, path, body, headers, signal, tried === 1);
@@ -94,7 +115,7 @@ export class Api {
     }
   }
 
-  async _once(method, path, body, headers, signal, first) {
+  async _once(method, path, body, headers, signal, first = true) {
     const address = path.startsWith("/") && !path.startsWith(ROOT) ? ROOT + path : path;
     const give = AbortSignal.timeout(PATIENCE);
     const send = async (why) => {
@@ -126,6 +147,12 @@ function uuid() {
 
 /** Whoever names no version means any, and says so: a school may demand that it is said. */
 const condition = (match) => ({ "If-Match": match || "*" });
+
+/** Whether two values of a member are one; a moment may be written in more than one way. */
+function same(a, b) {
+  const text = (one) => (MOMENT.test(one) ? Date.parse(one) : JSON.stringify(one ?? null));
+  return text(a) === text(b);
+}
 
 async function read(answer) {
   const of = (name) => answer.headers.get(name);

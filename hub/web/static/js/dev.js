@@ -2,6 +2,7 @@
  * Signing in with the development issuer: choose whom to be. Never served a token in production.
  */
 import { h } from "./dom.js";
+import { tab } from "./kept.js";
 import { SignInNeeded } from "./session.js";
 import { ROLES, SAY, initials } from "./words.js";
 
@@ -38,11 +39,11 @@ class Session {
   }
 
   signOut() {
-    sessionStorage.removeItem(KEY);
+    tab.drop(KEY);
   }
 
   keep() {
-    sessionStorage.setItem(KEY, JSON.stringify({ user: this.user, token: this._token, expires: this._expires }));
+    tab.set(KEY, JSON.stringify({ user: this.user, token: this._token, expires: this._expires }));
     return this;
   }
 }
@@ -50,7 +51,7 @@ class Session {
 /** The session of this tab, if somebody is signed in. */
 export function restore() {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(KEY));
+    const kept = JSON.parse(tab.get(KEY));
     return kept?.user ? new Session(kept.user, kept) : null;
   } catch {
     return null;

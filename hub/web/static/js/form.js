@@ -64,8 +64,11 @@ export class Form {
     for (const one of this.fields) one.input.addEventListener("input", () => one.fault(""));
   }
 
+  /** The same object as long as nothing is changed: sent twice, it is one request (`Api.post`). */
   get values() {
-    return Object.fromEntries(this.fields.map((one) => [one.name, one.read()]));
+    const values = Object.fromEntries(this.fields.map((one) => [one.name, one.read()]));
+    if (JSON.stringify(values) !== JSON.stringify(this._values)) this._values = values;
+    return this._values;
   }
 
   /** Do `work`, busy meanwhile; what is refused is said here. Resolves with whether it was done. */

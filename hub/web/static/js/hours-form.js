@@ -15,18 +15,19 @@ const clockInput = (value) =>
  */
 export function hoursForm(kind, row, { save, remove, week }) {
   const weekly = kind === "pattern";
-  const read = (input) => asClock(input.value);
+  const whole = weekly ? null : field("whole", SAY.wholeDay, h("input", { type: "checkbox", checked: !row.start_time }));
+  const read = (input) => (whole?.input.checked ? null : asClock(input.value));
   const start = field("start_time", SAY.from, clockInput(row.start_time ?? (row.id ? "" : "09:00")), { read });
   const end = field("end_time", SAY.to, clockInput(row.end_time ?? (row.id ? "" : "17:00")), { read, hint: SAY.midnight });
   const times = h("div", { class: "field-row" }, start.element, end.element);
   const over = h("p", { class: "caution", role: "status" });
   const form = new Form({
-    fields: weekly ? weeklyFields(row, times, over) : datedFields(row, times),
+    fields: weekly ? weeklyFields(row, times, over) : datedFields(row, whole, times),
     extra: row.id
       ? [h("button", { type: "button", class: "button is-remove", "data-edit": true, onclick: () => form.send(() => remove(close)) }, icon("trash"), SAY.remove)]
       : [],
     cancel: () => close(),
-    submit: ({ whole, ...values }) => save(whole ? { ...values, start_time: null, end_time: null } : values, close),
+    submit: (values) => save(values, close),
   });
   form.fields.push(start, end);
   const mind = () => {
@@ -54,8 +55,7 @@ function weeklyFields(row, times, over) {
   ];
 }
 
-function datedFields(row, times) {
-  const whole = field("whole", SAY.wholeDay, h("input", { type: "checkbox", checked: !row.start_time }));
+function datedFields(row, whole, times) {
   const show = () => (times.hidden = whole.input.checked);
   whole.input.addEventListener("change", show);
   show();
@@ -64,7 +64,7 @@ function datedFields(row, times) {
   return [
     field("override_date", SAY.date, h("input", { type: "date", value: row.override_date, required: true })),
     field("is_blocked", SAY.thatDay, kinds, { read: (input) => input.value === "true" }),
-    whole,
+    whole.element,
     times,
     field("reason", SAY.reason, reason, { read: (input) => input.value.trim() || null }),
   ];

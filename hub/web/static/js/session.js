@@ -10,6 +10,8 @@
  * Invariant: a token lives in this origin's storage, in headers, frames and the bodies of what is posted to
  * its issuer; never in a URL, a log or the DOM.
  */
+import { tab } from "./kept.js";
+
 const WHO = "hub.who";
 
 export { SignInNeeded } from "../client/hub.js";
@@ -22,11 +24,11 @@ export const provider = () => (development ? import("./dev.js") : import("./sign
 /** Who the hub said it was, so that the next page need not wait for it: {id, role, name} or null. */
 export function remembered() {
   try {
-    return JSON.parse(sessionStorage.getItem(WHO));
+    return JSON.parse(tab.get(WHO));
   } catch {
     return null;
   }
 }
 
-export const remember = (who) => sessionStorage.setItem(WHO, JSON.stringify(who));
-export const forget = () => sessionStorage.removeItem(WHO);
+export const remember = (who) => void tab.set(WHO, JSON.stringify(who));
+export const forget = () => tab.drop(WHO);

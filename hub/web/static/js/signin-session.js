@@ -9,6 +9,7 @@
  * Invariants: at most one renewal is under way in this browser (a Web Lock); only the provider's own refusal ends a
  * session, no silence does; how old a token is, is told by when it was asked for and never by the token.
  */
+import { browser, tab } from "./kept.js";
 import { farewell, Refusal, renewed, revoke } from "./signin-oauth.js";
 import { SignInNeeded, forget } from "./session.js";
 import { SAY } from "./words.js";
@@ -23,7 +24,7 @@ const RECENT = 5_000; // ms: what is younger need not be renewed, whoever asks
 /** The record of whoever is signed in in this browser, or null. */
 function read() {
   try {
-    const record = JSON.parse(localStorage.getItem(KEY));
+    const record = JSON.parse(browser.get(KEY));
     return record?.access && record.sub ? record : null;
   } catch {
     return null;
@@ -34,6 +35,17 @@ function read() {
 function age({ askedAt, tick }) {
   const wall = Date.now() - askedAt;
   return wall < 0 ? Infinity : Math.max(wall, performance.timeOrigin + performance.now() - tick);
+}
+
+/** Do `work` while no other tab does; where the browser lets no tabs meet, they share no record either. */
+async function alone(work) {
+  let begun = false;
+  try {
+    return await navigator.locks.request(KEY, () => ((begun = true), work()));
+  } catch (error) {
+    if (begun) throw error;
+    return work();
+  }
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -53,8 +65,8 @@ export class Session {
 
   constructor({ sub, name, email }) {
     // What this tab remembers may be of whoever was in before.
-    if (sessionStorage.getItem(WHO) !== sub) forget();
-    sessionStorage.setItem(WHO, sub);
+    if (tab.get(WHO) !== sub) forget();
+    tab.set(WHO, sub);
     this.#sub = sub;
     this.user = { name, email, role: null };
     const { signal } = this.#listening;
@@ -72,7 +84,7 @@ export class Session {
 
   static begun(record) {
     const before = read();
-    localStorage.setItem(KEY, JSON.stringify(record));
+    browser.set(KEY, JSON.stringify(record));
     if (before?.refresh) revoke(before.refresh);
     return new Session(record);
   }
@@ -94,7 +106,7 @@ export class Session {
     if (this.#ended) return;
     this.#leave();
     const record = read();
-    localStorage.removeItem(KEY);
+    browser.drop(KEY);
     if (record?.refresh) revoke(record.refresh);
     location.assign(farewell());
   }
@@ -123,11 +135,11 @@ export class Session {
   #leave() {
     this.#ended = true;
     this.#listening.abort();
-    sessionStorage.removeItem(WHO);
+    tab.drop(WHO);
   }
 
   #renew(seen) {
-    this.#asking ??= navigator.locks.request(KEY, () => this.#ask(seen)).finally(() => (this.#asking = null));
+    this.#asking ??= alone(() => this.#ask(seen)).finally(() => (this.#asking = null));
     return this.#asking;
   }
 
@@ -150,7 +162,7 @@ export class Session {
       revoke(fresh.refresh);
       return this.#look();
     }
-    localStorage.setItem(KEY, JSON.stringify(fresh));
+    browser.set(KEY, JSON.stringify(fresh));
     await pause(SPREAD);
     return fresh;
   }
@@ -165,7 +177,7 @@ export class Session {
   }
 
   #refused() {
-    localStorage.removeItem(KEY);
+    browser.drop(KEY);
     return this.#look();
   }
 }

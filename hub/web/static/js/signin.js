@@ -6,9 +6,11 @@
  * can become a loop; whatever went wrong is said, above a button that begins anew.
  */
 import { h } from "./dom.js";
+import { tab } from "./kept.js";
 import { CLIENT, DOMAIN, Refusal, attempt, authorization, exchange } from "./signin-oauth.js";
 import { Session } from "./signin-session.js";
 import { SAY } from "./words.js";
+import { DOOR } from "./words/door.js";
 
 const BACK = "hub.signin.back"; // what came back with the person: boot.js took it out of the address
 const ATTEMPT = "hub.signin.attempt";
@@ -18,7 +20,7 @@ let parting = "";
 
 export function restore() {
   // Whoever comes back is to see the door until it is settled who that is.
-  const session = sessionStorage.getItem(BACK) === null ? Session.kept() : null;
+  const session = tab.get(BACK) === null ? Session.kept() : null;
   return session && begun(session);
 }
 
@@ -50,8 +52,8 @@ function begun(session) {
 
 /** Read, and forget. */
 function take(key) {
-  const kept = sessionStorage.getItem(key);
-  sessionStorage.removeItem(key);
+  const kept = tab.get(key);
+  tab.drop(key);
   return kept;
 }
 
@@ -85,9 +87,10 @@ function show(door, come) {
   const left = new AbortController();
   const go = async () => {
     if (!isSecureContext) return door.fault(SAY.signInPlain);
-    button.setAttribute("aria-busy", "true");
     const asked = attempt();
-    sessionStorage.setItem(ATTEMPT, JSON.stringify({ ...asked, hash: location.hash }));
+    // Whoever comes back could not be told from somebody else.
+    if (!tab.set(ATTEMPT, JSON.stringify({ ...asked, hash: location.hash }))) return door.fault(DOOR.keepsNothing);
+    button.setAttribute("aria-busy", "true");
     location.assign(await authorization(asked));
   };
   const button = h("button", { type: "button", class: "button is-first door-go", onclick: go }, SAY.signIn);

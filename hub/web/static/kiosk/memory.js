@@ -4,34 +4,21 @@
  * It is this origin's localStorage; where the browser keeps none, it is kept until the reload.
  * Invariants: the credential is in no URL, no log and no element; nothing here grows.
  */
+import { browser } from "../js/kept.js";
+
 const ROOT = "hub.kiosk.";
-const fallback = new Map();
 
 export function recall(name) {
   try {
-    return JSON.parse(localStorage.getItem(ROOT + name)) ?? fallback.get(name) ?? null;
+    return JSON.parse(browser.get(ROOT + name));
   } catch {
-    return fallback.get(name) ?? null;
+    return null;
   }
 }
 
-export function keep(name, value) {
-  try {
-    localStorage.setItem(ROOT + name, JSON.stringify(value));
-    fallback.delete(name);
-  } catch {
-    fallback.set(name, value);
-  }
-}
+export const keep = (name, value) => void browser.set(ROOT + name, JSON.stringify(value));
 
 /** Revoked: nothing of what this screen was is left on it. */
 export function forget() {
-  for (const name of ["token", "board", "obeyed"]) {
-    fallback.delete(name);
-    try {
-      localStorage.removeItem(ROOT + name);
-    } catch {
-      // There is none.
-    }
-  }
+  for (const name of ["token", "board", "obeyed"]) browser.drop(ROOT + name);
 }

@@ -6,14 +6,13 @@
 const WORKER = "/kiosk-worker.js";
 
 export async function stay() {
-  if (!navigator.serviceWorker) return;
   const only = (url) => {
     if (url !== WORKER) throw new TypeError(url);
     return url;
   };
   const policy = globalThis.trustedTypes?.createPolicy("kiosk", { createScriptURL: only }) ?? { createScriptURL: only };
   try {
-    await navigator.serviceWorker.register(policy.createScriptURL(WORKER), { scope: "/kiosk", updateViaCache: "none" });
+    if (navigator.serviceWorker) await navigator.serviceWorker.register(policy.createScriptURL(WORKER), { scope: "/kiosk", updateViaCache: "none" });
   } catch {
     // The hub is away, or the browser keeps nothing: the board does not hang on it.
   }

@@ -27,6 +27,7 @@ class Availability {
     this.zone = schoolZone();
     this.error = null;
     this.at = null; // when that was read
+    this.reads = 0; // begun: the newest alone is drawn, whichever is answered last
     this.writing = 0;
     this.writes = 0; // begun and ended: a read across one is of no moment
     this.first = sunday(this.today);
@@ -91,6 +92,7 @@ class Availability {
   async read() {
     const { api, signal, clock: time } = this.ctx;
     const { from, writes } = this;
+    const read = (this.reads += 1);
     clearTimeout(this.again);
     try {
       let patterns;
@@ -99,20 +101,20 @@ class Availability {
         patterns ??= body.patterns;
         overrides.push(...(body.overrides ?? body.items)); // what follows is of overrides alone
       }
+      if (read !== this.reads) return;
       // What was asked for before a save may be of before it: not shown, but read once more.
       if (this.writing || this.writes !== writes) {
         this.outdated = true;
         if (!this.writing) this._reread();
         return;
       }
-      if (from > this.from) return; // somebody went further back meanwhile
       this.since = from;
       this.at = time.now();
       this.patterns = patterns;
       this.overrides = overrides;
       this.error = null;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || read !== this.reads) return;
       this.error = error;
       this.again = setTimeout(() => document.hidden || this.read(), AGAIN);
     }
@@ -217,9 +219,14 @@ class Availability {
     const { kind, row } = form;
     const path = `/availability/${kind}s`;
     const match = await this._match(form);
+    // What another program wrote may be more than a field takes: what was not touched is not sent.
+    const changed = Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== row[name]));
     const hoped = { ...row, ...values, id: row.id ?? `new-${performance.now()}`, pending: true };
-    await this._hope(form, hoped.id, hoped, async () =>
-      (row.id ? await api.patch(`${path}/${row.id}`, values, { match }) : await api.post(path, values)).body);
+    if (!row.id) await this._hope(form, hoped.id, hoped, async () => (await api.post(path, values)).body);
+    else if (Object.keys(changed).length) {
+      form.sent = { ...row, ...changed };
+      await this._hope(form, row.id, hoped, async () => (await api.patch(`${path}/${row.id}`, changed, { match })).body);
+    }
     close();
     toast(SAY.saved, { kind: "good" });
   }
@@ -227,7 +234,9 @@ class Availability {
   async remove(form, close) {
     const { api, toast } = this.ctx;
     const { kind, row } = form;
-    const match = await this._match(form);
+    const match = await this._match(form).catch((error) => {
+      if (error.status !== 404) throw error; // gone: so it was to be
+    });
     await this._hope(form, row.id, null, async () => (await api.delete(`/availability/${kind}s/${row.id}`, { match }), null));
     close();
     toast(SAY.removed, { kind: "good" });
@@ -238,9 +247,10 @@ class Availability {
     const { row } = form;
     if (!row.id) return null;
     const { etag, body: found } = await form.opened.catch(() => (this._open(form), form.opened));
-    const same = Object.keys(found).every((name) => String(found[name]) === String(row[name]));
-    if (same) return etag;
+    const same = (one) => one && Object.keys(found).every((name) => name === "updated_at" || String(found[name]) === String(one[name]));
+    const known = same(row) || same(form.sent); // this form's own, of which no answer came
     Object.assign(row, found);
+    if (known) return etag;
     this.read();
     throw Object.assign(new Error(SAY.changedMeanwhile), { status: 412 });
   }

@@ -8,6 +8,7 @@ import { h, icon, onchosen, refocus, setAttribute, setText } from "../dom.js";
 import { FlightCard } from "../flight.js";
 import { EVENING, dayKey, dayOf, flightsOf, midnight, reaches, renderNext, renderTally } from "../flights.js";
 import { instead } from "../instead.js";
+import { browser } from "../kept.js";
 import { Picture } from "../picture.js";
 import { Story } from "../story.js";
 import { SAY, date, sameDay, weekday } from "../words.js";
@@ -154,13 +155,13 @@ class Day {
   }
 
   shape(name) {
-    localStorage.setItem(SHAPE, name);
+    browser.set(SHAPE, name);
     this.draw();
   }
 
   /** As chosen; else a timeline for those who see many flights and have the room. */
   get shown() {
-    const chosen = localStorage.getItem(SHAPE);
+    const chosen = browser.get(SHAPE);
     if (chosen in SHAPES) return chosen;
     return this.ctx.me.role !== "STUDENT" && innerWidth >= 760 ? "aircraft" : "list";
   }
