@@ -1,4 +1,4 @@
-"""A ranking that was made and not sent: kept for the tab, of that person and that offer, and said to be so."""
+"""A ranking that was made and not sent: kept for the tab, of that person and that offer, and said so."""
 
 from __future__ import annotations
 

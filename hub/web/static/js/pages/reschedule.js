@@ -140,6 +140,7 @@ class Reschedule {
       if (error.status === 404) this.told = null;
       else this.timer = setTimeout(() => this.read(), PAUSE * 2 ** Math.min(this.failed++, PAUSES) * (1 + Math.random()));
     }
+    this.ctx.link.render();
     this.draw();
     if (this.overtaken && !this.error && !again) await this.read(true);
   }
