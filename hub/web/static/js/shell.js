@@ -39,7 +39,7 @@ import { Head } from "./head.js";
 import { Link } from "./link.js";
 import { Notices } from "./notices.js";
 import { forget, remember, remembered } from "./session.js";
-import { confirm, toast } from "./toast.js";
+import { confirm, hush, toast } from "./toast.js";
 import * as words from "./words.js";
 
 const { SAY } = words;
@@ -141,7 +141,7 @@ export class Shell {
     for (const box of document.querySelectorAll("dialog[open]")) box.close();
     el("app").hidden = true;
     el("main").replaceChildren();
-    el("toasts").replaceChildren();
+    hush();
     document.body.removeAttribute("data-link");
   }
 
