@@ -45,7 +45,8 @@ async def test_told_on_two_devices_and_read_on_one(hub: Hub, visitors: Visitors,
         await expect(visit.page).to_have_title(re.compile(r"^\(1\) "))
     # Said in a live region; the focus stays where it was.
     assert await phone.page.evaluate("document.activeElement.id") == "me"
-    assert await phone.page.locator("#toasts").get_attribute("role") == "status"
+    voice = phone.page.locator("#toasts [role=status]")
+    await expect(voice).to_have_text(re.compile("Gusts at KSQL"))
     await expect(link).to_have_accessible_name("Notifications 1 unread")
 
     await link.click()

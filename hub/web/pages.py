@@ -81,7 +81,7 @@ _DOCUMENT = {
 }
 _SHOWN = ("text/html", "image/svg+xml")
 _ASK_AGAIN = "no-cache"
-_FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_EVER = "max-age=31536000, immutable"
 
 
 class House(Protocol):

@@ -1,8 +1,8 @@
 /**
- * A forecast and a confidence, as a person reads them. What a monitor did not say is left out, never guessed.
+ * An offered time with its forecast and its confidence, as a person reads them. What a monitor did not say is left out, never guessed.
  */
 import { h } from "./dom.js";
-import { CATEGORY, SAY } from "./words.js";
+import { CATEGORY, SAY, clock, date, weekday, zone, zulu } from "./words.js";
 
 const number = (value) => typeof value === "number" && Number.isFinite(value);
 const format = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
@@ -41,4 +41,17 @@ export function confidence(score) {
   const meter = h("span", { class: "meter", "aria-hidden": "true" }, h("span"));
   meter.firstElementChild.style.setProperty("--part", score.toFixed(2));
   return h("p", { class: "confidence" }, meter, h("span", {}, SAY.confidence(percent, score >= 0.85 ? "high" : score >= 0.6 ? "fair" : "low")));
+}
+
+/** An option → {name, body}: what it is called where it is moved, and what is shown of it. */
+export function offered(option) {
+  const at = Date.parse(option.suggested_datetime);
+  return {
+    name: `${weekday(at)}, ${date(at)}, ${clock(at)}`,
+    body: h("div", { class: "option-words" },
+      h("h2", { class: "option-time" }, h("b", {}, clock(at)), h("span", {}, `${weekday(at)}, ${date(at)}`)),
+      h("p", { class: "quiet" }, `${zone(at)} · ${zulu(at)}`),
+      forecast(option.weather_forecast),
+      confidence(option.ai_confidence_score)),
+  };
 }

@@ -88,8 +88,9 @@ export class Link {
     const lasting = !well && (now - this._troubled > PATIENCE || ["stopped", "stale"].includes(state.kind));
     this._brief = !well && !lasting && this.heardAt !== null;
     this.kind = state.kind;
-    // A moment of catching up, as when another day is opened, is no news; half a day that is shown is not live.
-    const shown = this._brief && state.quiet && !state.partial ? { ...state, kind: "live", word: LINK.live } : state;
+    // A moment of catching up, as when another day is opened, is no news; half a day that is shown is not live,
+    // nor is what could not be read: the page itself says what, and may be used, for the hub is there.
+    const shown = state.failed ? { ...state, kind: "stale", word: LINK.old } : this._brief && state.quiet && !state.partial ? { ...state, kind: "live", word: LINK.live } : state;
     setAttribute(chip, "data-kind", shown.kind);
     setIcon(this._icon, ICONS[shown.kind]);
     setText(this._word, shown.word);
@@ -120,9 +121,10 @@ export class Link {
     if (state === "online") {
       if (stale) return { kind: "stale", word: since, detail: "", why: LINK.blind };
       const are = new Set([...this._watches].map((watch) => watch.status));
-      const partial = are.has("partial");
-      if (partial || are.has("loading") || are.has("stale")) return { kind: "connecting", word: LINK.catchingUp, detail: "", why: "", quiet: true, partial };
-      return { kind: "live", word: LINK.live, detail: "", why: "" };
+      const failed = are.has("failed");
+      const partial = failed || are.has("partial");
+      if (are.has("partial") || are.has("loading") || are.has("stale")) return { kind: "connecting", word: LINK.catchingUp, detail: "", why: "", quiet: true, partial };
+      return { kind: "live", word: LINK.live, detail: "", why: "", failed };
     }
     const offline = navigator.onLine === false;
     const why = offline ? LINK.deviceOffline : LINK.unreachable;

@@ -7,6 +7,7 @@ import { NOTICE, SAY, clock, shortDate } from "./words.js";
 import { DAY } from "./words/day.js";
 
 const AT_ONCE = 2; // more than these become one message
+const GATHER = 800; // ms: what comes within is told together
 
 const SAID = /\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\d\d) ([A-Z][a-z]{2}) (\d\d:\d\d)Z/g;
 const YEAR = 365.25 * 86_400_000;
@@ -41,6 +42,7 @@ export class Notices {
   constructor(ctx, signal) {
     this._ctx = ctx;
     this._known = null;
+    this._fresh = new Set();
     this.onchange = () => {};
     const { notifications, reschedule } = ctx;
     const undo = [
@@ -50,7 +52,10 @@ export class Notices {
       reschedule.on("status", () => this.onchange()),
     ];
     ctx.clock.minute(() => this.onchange(), signal);
-    signal.addEventListener("abort", () => undo.forEach((one) => one()), { once: true });
+    signal.addEventListener("abort", () => {
+      undo.forEach((one) => one());
+      clearTimeout(this._soon);
+    }, { once: true });
   }
 
   /** How much there is to be seen to on a page. */
@@ -74,10 +79,18 @@ export class Notices {
     if (notifications.status !== "live" && !change) return;
     const fresh = this._known && !change?.reset ? this._unread().filter((row) => !this._known.has(row.id)) : [];
     this._known = new Set(notifications.rows.keys());
+    if (fresh.length && !this._fresh.size) this._soon = setTimeout(() => this._call(), GATHER);
+    for (const { id } of fresh) this._fresh.add(id);
+    this.onchange();
+  }
+
+  /** Call out what is new, and unread still. */
+  _call() {
+    const fresh = this._unread().filter(({ id }) => this._fresh.has(id));
+    this._fresh.clear();
     if (fresh.length > AT_ONCE) {
       this._ctx.toast(DAY.newNotices(fresh.length), { sign: "bell", action: this._to("notifications") });
     } else for (const row of fresh) this._tell(row);
-    this.onchange();
   }
 
   _tell(row) {

@@ -51,7 +51,7 @@ export class Picture {
 
   /** What the link may say of it; a watch of its own says the rest. */
   get status() {
-    return this.whole || this.error ? "live" : this.rows.size ? "partial" : "loading";
+    return this.error ? "failed" : this.whole ? "live" : this.rows.size ? "partial" : "loading";
   }
 
   /** The rows, and over them what is hoped to be so soon. */

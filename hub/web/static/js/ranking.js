@@ -44,6 +44,11 @@ export class Ranking {
     return this._order.filter((id) => !this._away.has(id)).slice(0, RANKS);
   }
 
+  /** Ids of all, as they stand. */
+  get order() {
+    return [...this._order];
+  }
+
   get unavailable() {
     return this._order.filter((id) => this._away.has(id));
   }

@@ -3,11 +3,12 @@
  *
  * A page is a module with
  *
- *     export async function mount(root, ctx) → undefined | { update?(params), unmount?() }
+ *     export async function mount(root, ctx) → undefined | { update?(params), unmount?(), error? }
  *
  * `root` is an empty element of its own (in <main>); it is thrown away at the next page. `ctx.signal` aborts
  * then: give it to addEventListener, `ctx.clock.second(fn, signal)`, … and nothing else need be undone.
- * `update(params)` is called instead of a new mount where only the parameters changed. ctx has
+ * `update(params)` is called instead of a new mount where only the parameters changed. While `error` (why
+ * what it shows could not be read, or null) is one, nothing is called "Live". ctx has
  *
  * - client     HubClient (/client/hub.js): rarely needed itself
  * - watch      (topic, filter, {cursor, rows}) → Watch; closed with the page, and "Live" rests on it
@@ -38,7 +39,7 @@ import { Head } from "./head.js";
 import { Link } from "./link.js";
 import { Notices } from "./notices.js";
 import { forget, remember, remembered } from "./session.js";
-import { confirm, toast } from "./toast.js";
+import { confirm, hush, toast } from "./toast.js";
 import * as words from "./words.js";
 
 const { SAY } = words;
@@ -87,7 +88,7 @@ export class Shell {
     const { signal } = this.leaving;
     const notifications = this.client.watch("notifications");
     const reschedule = this.client.watch("reschedule");
-    for (const watch of [notifications, reschedule]) this.link.rely(watch);
+    for (const watch of [notifications, reschedule, this]) this.link.rely(watch);
     this.ctx = {
       client: this.client,
       api: new Api(this.session),
@@ -122,6 +123,12 @@ export class Shell {
     this.route();
   }
 
+  /** What the link may say of the page. What is not there could be read: there is nothing old to be seen. */
+  get status() {
+    const { error } = this.page ?? {};
+    return error && error.status !== 404 ? "failed" : "live";
+  }
+
   stop() {
     this.leaving.abort();
     this._unmount();
@@ -134,7 +141,7 @@ export class Shell {
     for (const box of document.querySelectorAll("dialog[open]")) box.close();
     el("app").hidden = true;
     el("main").replaceChildren();
-    el("toasts").replaceChildren();
+    hush();
     document.body.removeAttribute("data-link");
   }
 

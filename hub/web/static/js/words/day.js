@@ -19,6 +19,7 @@ export const DAY = {
   next: (at, tail, until) => `Next departure ${at}, ${tail}, ${until}`,
   outNow: (count) => `${plural(count, "flight")} out now. `,
   newNotices: (count) => plural(count, "new notification"),
+  others: (count) => `${count} more`,
   movedTo: (when) => `Moved to ${when}.`,
   successor: "Takes the place of an earlier flight.",
   both: (names) => names.join(" and "),

@@ -6,6 +6,7 @@ import { plural } from "../words.js";
 export const LINK = {
   live: "Live",
   liveAgain: "Live again",
+  old: "Not up to date",
   catchingUp: "Catching up",
   connecting: "Connecting",
   reconnecting: "Reconnecting",
