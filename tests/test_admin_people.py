@@ -184,9 +184,9 @@ async def test_the_trail_says_who_changed_what_from_what_to_what(
     )
     await visit.sign_in(hub.url, ADMIN, "#/admin/audit")
     page = visit.page
-    await expect(page.locator(".entry")).to_have_count(50, timeout=PATIENCE)
+    await expect(page.locator(".entry")).to_have_count(40, timeout=PATIENCE)
     await page.get_by_role("button", name="Show older").click()
-    await expect(page.locator(".entry")).not_to_have_count(50, timeout=PATIENCE)
+    await expect(page.locator(".entry")).not_to_have_count(40, timeout=PATIENCE)
     seen = await page.locator(".entry").count()
     assert seen > 60
     ids = await page.locator(".entry").evaluate_all("all => all.map((one) => one.dataset.key)")

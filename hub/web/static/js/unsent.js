@@ -3,9 +3,9 @@
  *
  * Invariants: one is of a person, a flight and that very offer of times, with what had been sent by then; whoever
  * else signs in here finds nothing of it, nor does anybody past the deadline. Nothing personal is kept but ids.
- * Where the browser allows no storage, and it may throw for being asked, a ranking lives as long as its page.
  */
 import { ids } from "./answer.js";
+import { tab } from "./kept.js";
 
 const KEY = "hub.unsent";
 
@@ -15,7 +15,7 @@ const offer = ({ mine, items }) => [mine?.id, mine?.submitted_at, mine?.none_wor
 /** Those of `person` whose deadline is ahead at `now` (ms by the hub's clock), by flight. */
 function all(person, now) {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(KEY));
+    const kept = JSON.parse(tab.get(KEY));
     if (!person || kept?.person !== person) return {};
     return Object.fromEntries(Object.entries(kept.flights).filter(([, one]) => !(Date.parse(one.until) <= now)));
   } catch {
@@ -29,12 +29,8 @@ export function keep(person, flight, told, ranking, now) {
   const flights = all(person, now);
   delete flights[flight];
   if (ranking) flights[flight] = { ...ranking, offer: offer(told), until: told.deadline };
-  try {
-    if (Object.keys(flights).length) sessionStorage.setItem(KEY, JSON.stringify({ person, flights }));
-    else sessionStorage.removeItem(KEY);
-  } catch {
-    // The page itself still has it.
-  }
+  if (Object.keys(flights).length) tab.set(KEY, JSON.stringify({ person, flights }));
+  else tab.drop(KEY);
 }
 
 /** What was kept of a flight's offer: {order, away}, or null. One of an offer that is past goes. */
