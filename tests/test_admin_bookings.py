@@ -153,13 +153,12 @@ async def test_a_save_that_met_another_is_told_of_whatever_panel_one_is_on(
     mine = await _open(visit, key)
     await sql.execute("UPDATE bookings SET duration_minutes = 75 WHERE id = $1::text::uuid", key)
     visit.refusals.add(412)
-    held: list[Route] = []
+    left = asyncio.Event()
 
     async def hold(route: Route) -> None:
         if route.request.method == "GET":
-            held.append(route)
-        else:
-            await route.continue_()
+            await left.wait()
+        await route.continue_()
 
     await page.route(f"**/api/v1/bookings/{key}", hold)
     await mine.get_by_label("Minutes").fill("45")
@@ -169,8 +168,7 @@ async def test_a_save_that_met_another_is_told_of_whatever_panel_one_is_on(
         await mine.get_by_role("button", name="Save").click()
     await visit.go("admin/users")
     await expect(page.locator(".page h1")).to_have_text("Users", timeout=PATIENCE)
-    for route in held:
-        await route.continue_()
+    left.set()
     await expect(page.locator("#toasts")).to_contain_text("Not saved", timeout=PATIENCE)
     assert (await _row(sql, key))["duration_minutes"] == 75
 
