@@ -7,6 +7,7 @@ every bound here, wide as it is, tells. Nodes may only sleep on ``one_phase``.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from contextlib import AsyncExitStack
@@ -35,7 +36,7 @@ async def test_a_sleeper_is_woken_by_every_way_to_commit(sleepy_dsn: str) -> Non
     async with (
         connections(sleepy_dsn, 1) as (writer,),
         # So many ways so fast are load, under which it would get up and hear no bell.
-        following(sleepy_dsn, Pace(probe=NEVER, never_wake=True)) as node,
+        following(sleepy_dsn, Pace(probe=NEVER, busy=math.inf)) as node,
     ):
         [key] = await own_rows(writer, 1)
         update = touch(key)

@@ -50,7 +50,6 @@ class Pace:
     window: float = 0.2
     #: False where transactions may be prepared: NOTIFY would make their PREPARE fail.
     may_sleep: bool = True
-    never_wake: bool = False
     two_phase_poll: float = 0.02
 
 
@@ -101,13 +100,13 @@ class Doorbell:
         # Each of them would have rung, had anybody slept: the dearer for the writers the more there are.
         self._rate += transactions / pace.window
         if self.mode is Mode.AWAKE:
-            if pace.may_sleep and (pace.never_wake or self._rate < pace.quiet):
+            if pace.may_sleep and self._rate < pace.quiet:
                 await self._conn.execute(SQL.fall_asleep)
                 self._settled_above = int(await self._conn.fetchval(SQL.own_xid))
                 self._drowsy_since = now
                 self._become(Mode.DROWSY)
                 return True
-        elif self._rate > pace.busy and not pace.never_wake:
+        elif self._rate > pace.busy:
             await self._conn.execute(SQL.wake)
             self._become(Mode.AWAKE)
         elif self.mode is Mode.DROWSY and xmin > self._settled_above:
