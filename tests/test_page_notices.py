@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Request, Route, expect
+from playwright.async_api import Request, Route, WebSocketRoute, expect
 from running import Hub
-from visiting import PATIENCE, STUDENT, Visit, Visitors
+from visiting import ADMIN, INSTRUCTOR, PATIENCE, STUDENT, Visit, Visitors, book, offer, status
 
 
 async def _tell(sql: Any, title: str, message: str = "28 <b>knots</b>") -> str:
@@ -168,3 +168,90 @@ async def test_the_schools_clock_is_shown_where_the_readers_is_another(
     await same.sign_in(hub.url, STUDENT)
     await expect(same.page.locator("#clock-zulu")).not_to_be_empty()
     await expect(same.page.locator("#clock-school")).to_be_hidden()
+
+
+#: What flights look for a new time is known.
+_LIVE = '"type":"live","id":"2"'
+
+
+async def _ask(sql: Any, key: str, email: str, type: str) -> str:
+    """A notification that asks for an answer, as the hub's own does; read before."""
+    return str(
+        await sql.fetchval(
+            """INSERT INTO notifications (user_id, type, title, message, booking_id, read)
+               SELECT id, $2, 'New times', 'Rank them.', $3::text::uuid, true
+                 FROM users WHERE email = $1 RETURNING id::text""",
+            email,
+            type,
+            key,
+        )
+    )
+
+
+@pytest.mark.parametrize("email", [STUDENT, INSTRUCTOR])
+async def test_what_asks_for_nothing_any_more_says_so(
+    hub: Hub, visit: Visit, sql: Any, email: str
+) -> None:
+    """It leads to the flight then, wherever that stands; while it is open, to the answer."""
+    page = visit.page
+    key = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '30 hours'")
+    await offer(sql, key)
+    notice = visit.flight(await _ask(sql, key, email, "DEADLINE_REMINDER"))
+    top = notice.locator(".notice-top")
+    await visit.sign_in(hub.url, email, "#/notifications")
+    answer = notice.get_by_role("link", name="Choose a time")
+    await expect(answer).to_have_attribute("href", f"#/reschedule/{key}", timeout=PATIENCE)
+    await expect(notice.get_by_role("button", name="Show flight")).to_be_hidden()
+    await visit.hears(_LIVE)
+    await expect(top).not_to_contain_text("Settled")
+    await expect(notice).to_have_attribute("data-urgent", "")
+
+    # Too late: nothing is to be answered, though the school has still to settle it.
+    await answer.focus()
+    await sql.execute(
+        "UPDATE preference_rankings SET deadline = now() WHERE booking_id = $1::text::uuid", key
+    )
+    await expect(top).to_contain_text("The deadline has passed", timeout=PATIENCE)
+    await expect(answer).to_be_hidden()
+    await expect(page.locator(".page h1")).to_be_focused()
+
+    await status(sql, key, "CONFIRMED")
+    await expect(top).to_contain_text("Settled", timeout=PATIENCE)
+    assert await notice.get_attribute("data-urgent") is None
+    await notice.get_by_role("button", name="Show flight").click()
+    await expect(page).to_have_url(re.compile(rf"#/day/\d{{4}}-\d\d-\d\d/{key}$"))
+
+
+async def test_nothing_is_called_settled_that_is_not_known_to_be(
+    hub: Hub, visitors: Visitors, sql: Any
+) -> None:
+    """Not before the topic is live, nor when it is stale; an admin has nothing to answer anyway."""
+    key = await book(sql, STUDENT, INSTRUCTOR, at="now() + interval '30 hours'")
+    notes = {email: await _ask(sql, key, email, "OPTIONS_AVAILABLE") for email in (STUDENT, ADMIN)}
+    student, admin = await visitors(), await visitors()
+    await admin.sign_in(hub.url, ADMIN, "#/notifications")
+    top = admin.flight(notes[ADMIN]).locator(".notice-top")
+    await expect(top).to_contain_text("New times", timeout=PATIENCE)
+    await admin.hears(_LIVE)
+    await expect(top).not_to_contain_text("Settled")
+
+    early = await visitors()
+
+    def between(page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+        server.on_message(lambda frame: None if _LIVE in str(frame) else page.send(frame))
+
+    await early.page.route_web_socket("**/api/v1/ws", between)
+    await early.page.goto(f"{hub.url}/#/notifications")
+    await early.page.locator(f'[data-email="{STUDENT}"]').click()
+    notice = early.flight(notes[STUDENT])
+    await expect(notice.get_by_role("link", name="Choose a time")).to_be_visible(timeout=PATIENCE)
+    await expect(notice).not_to_contain_text("Settled")
+
+    await student.sign_in(hub.url, STUDENT, "#/notifications")
+    notice = student.flight(notes[STUDENT])
+    await expect(notice).to_contain_text("Settled", timeout=PATIENCE)
+    early.hub_is_away = student.hub_is_away = admin.hub_is_away = True
+    await hub.stop()
+    await expect(notice).not_to_contain_text("Settled", timeout=PATIENCE)
+    await expect(notice.get_by_role("link", name="Choose a time")).to_be_visible()

@@ -1,12 +1,14 @@
 /**
  * Notifications: what one was told, the newest first; read here, read on every device.
  *
- * A mark is shown at once and stays only if the hub has it: what it refuses is unread again, and says why.
+ * A mark is shown at once and stays only if the hub has it: what it refuses is unread again, and says why. What
+ * asked for an answer and does no more says so, as far as the live topic knows; nothing is written for that.
  */
 import { clear, flash, h, icon, keyed, refocus, setAttribute, setText } from "../dom.js";
 import { empty } from "../instead.js";
 import { localized } from "../notices.js";
 import { NOTICE, PAGE, SAY, ago, plural } from "../words.js";
+import { NOTICED } from "../words/notices.js";
 
 const STEP = 50; // as many are shown, and as many more when asked for
 const URGENT = new Set(["WEATHER_ALERT", "DEADLINE_REMINDER", "ESCALATION"]);
@@ -38,6 +40,16 @@ export function mount(root, ctx) {
   );
 
   const isRead = (row) => row.read || marked.has(row.id);
+  // An admin answers nothing.
+  const asks = (row) => row.booking_id !== null && SAY.answers(row.type) && ctx.me.role !== "ADMIN";
+
+  /** Why there is no answer to give any more, in a word: none while there is, or while that is not known. */
+  function over(row, now) {
+    if (!asks(row) || ctx.reschedule.status !== "live") return "";
+    const open = ctx.reschedule.rows.get(row.booking_id);
+    if (!open) return NOTICED.settled;
+    return open.deadline && Date.parse(open.deadline) <= now ? SAY.passed : "";
+  }
 
   function choose(value) {
     only = value;
@@ -95,17 +107,18 @@ export function mount(root, ctx) {
       title: h("h2"),
       message: h("p"),
       when: h("time", { datetime: row.created_at }),
+      over: h("span"),
       mark: h("button", { type: "button", class: "quiet-button", "data-edit": true }, icon("check"), h("span", {}, SAY.markRead)),
+      answer: h("a", { class: "quiet-button", href: `#/reschedule/${row.booking_id}` }, h("span", {}, SAY.choose)),
+      show: h("button", { type: "button", class: "quiet-button", onclick: () => showFlight(row.booking_id, parts.fault) }, h("span", {}, SAY.showFlight)),
       fault: h("p", { class: "form-fault", role: "alert" }),
     };
-    const to = row.booking_id === null ? null : SAY.answers(row.type) && ctx.me.role !== "ADMIN" ? [`#/reschedule/${row.booking_id}`, SAY.choose] : null;
-    const show = h("button", { type: "button", class: "quiet-button", hidden: row.booking_id === null || to !== null, onclick: () => showFlight(row.booking_id, parts.fault) }, h("span", {}, SAY.showFlight));
-    const item = h("li", { class: "notice", "data-type": row.type, "data-urgent": URGENT.has(row.type) || null, "data-key": row.id, "data-fades": "" },
+    const item = h("li", { class: "notice", "data-type": row.type, "data-key": row.id, "data-fades": "" },
       h("span", { class: "notice-sign" }, icon(kind.icon)),
-      h("p", { class: "notice-top" }, `${kind.word}, `, parts.when),
+      h("p", { class: "notice-top" }, `${kind.word}, `, parts.when, parts.over),
       parts.title,
       parts.message,
-      h("p", { class: "notice-foot" }, to ? h("a", { class: "quiet-button", href: to[0] }, h("span", {}, to[1])) : null, show, parts.mark),
+      h("p", { class: "notice-foot" }, parts.answer, parts.show, parts.mark),
       parts.fault,
     );
     parts.mark.addEventListener("click", () => mark(row.id, item));
@@ -146,10 +159,15 @@ export function mount(root, ctx) {
     }
     list.hidden = shown.length === 0;
     keyed(list, shown, (row) => row.id, create, (item, row) => {
-      const { title, message, when, mark } = item.parts;
+      const { title, message, when, mark, answer, show } = item.parts;
+      const done = over(row, now);
       setText(title, row.title);
       setText(message, localized(row.message, Date.parse(row.created_at)));
       setText(when, ago(Date.parse(row.created_at), now));
+      setText(item.parts.over, done && ` · ${done}`);
+      setAttribute(item, "data-urgent", !done && URGENT.has(row.type));
+      answer.hidden = done !== "" || !asks(row);
+      show.hidden = row.booking_id === null || !answer.hidden;
       setAttribute(item, "data-read", isRead(row) ? "yes" : "no");
       setAttribute(mark, "aria-label", `${SAY.markRead}: ${row.title}`);
       mark.hidden = isRead(row);
@@ -167,6 +185,8 @@ export function mount(root, ctx) {
       draw();
     }),
     all.on("status", draw),
+    ctx.reschedule.on("change", draw),
+    ctx.reschedule.on("status", draw),
   ];
   ctx.signal.addEventListener("abort", () => undo.forEach((one) => one()), { once: true });
   ctx.clock.minute(draw, ctx.signal);
