@@ -212,6 +212,34 @@ async def test_the_trail_says_who_changed_what_from_what_to_what(
     await expect(page.locator(".empty")).to_contain_text("could not be read", timeout=PATIENCE)
 
 
+async def test_a_past_that_is_not_there_is_asked_for_once(hub: Hub, visit: Visit, sql: Any) -> None:
+    """And a date that is none is no reason to stop drawing."""
+    who = await person(sql, INSTRUCTOR)
+    for day in ("infinity", "2027-03-09"):
+        await sql.execute(
+            """INSERT INTO availability_overrides (user_id, override_date)
+               VALUES ($1::text::uuid, $2::text::date)""",
+            who,
+            day,
+        )
+    await sql.execute(
+        "UPDATE availability_overrides SET reason = 'Away' WHERE user_id::text = $1", who
+    )
+    asked: list[str] = []
+
+    async def nothing(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(json={"items": [], "next": None})
+
+    page = visit.page
+    await page.route("**/audit?*entity_id=*", nothing)
+    await visit.sign_in(hub.url, ADMIN, "#/admin/audit")
+    await expect(page.locator(".entry")).to_have_count(40, timeout=PATIENCE)
+    await page.wait_for_load_state("networkidle")
+    assert asked
+    assert len(asked) == len(set(asked))
+
+
 async def test_what_people_say_is_named_in_the_trail_as_people_would(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:

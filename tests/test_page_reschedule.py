@@ -401,6 +401,29 @@ async def test_what_was_refused_of_one_flight_is_not_said_at_another(
     await expect(fault).to_have_text("")
 
 
+async def test_what_was_refused_after_one_has_left_is_told_all_the_same(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    await _two(hub, visit, sql)
+    page = visit.page
+    visit.refusals.add(500)
+    left = asyncio.Event()
+
+    async def refuse(route: Route) -> None:
+        await left.wait()
+        await route.fulfill(
+            status=500, content_type="application/problem+json", json={"detail": "Not now."}
+        )
+
+    await page.route("**/preferences", refuse)
+    async with page.expect_request("**/preferences"):
+        await page.get_by_role("button", name="Send my choice").click()
+    await visit.go("mine")
+    await expect(page.locator(".page h1")).to_have_text("My flights", timeout=PATIENCE)
+    left.set()
+    await expect(page.locator("#toasts")).to_contain_text("Not sent. Not now.", timeout=PATIENCE)
+
+
 @pytest.mark.parametrize("what", [".grip", "[aria-pressed=true]", ".answer-foot .is-first"])
 async def test_what_the_deadline_takes_away_gives_the_focus_to_the_heading(
     hub: Hub, visit: Visit, sql: Any, what: str

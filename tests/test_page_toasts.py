@@ -111,6 +111,32 @@ async def test_what_is_said_can_be_read_beside_what_is_offered(
     assert await title.evaluate(looks) == before
 
 
+async def test_whoever_scrolls_does_not_keep_it(hub: Hub, visit: Visit) -> None:
+    page = visit.page
+    await page.add_init_script(
+        """const { setTimeout: real } = window;
+        window.waits = 0;
+        window.setTimeout = (run, time, ...more) => {
+          window.waits += time === 7000;
+          return real(run, time, ...more);
+        };"""
+    )
+    await visit.sign_in(hub.url, STUDENT)
+    await page.evaluate(SAY, ["one"])
+    await expect(page.locator(".toast")).to_be_visible()
+    begun = await page.evaluate("waits")
+    assert begun > 0
+    await page.evaluate(
+        """async () => {
+          for (let n = 0; n < 5; n += 1) {
+            dispatchEvent(new Event("scroll"));
+            await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+          }
+        }"""
+    )
+    assert await page.evaluate("waits") == begun
+
+
 async def test_with_room_all_are_seen_and_none_is_counted(hub: Hub, visit: Visit) -> None:
     page = visit.page
     await visit.sign_in(hub.url)

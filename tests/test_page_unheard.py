@@ -132,6 +132,24 @@ async def test_what_was_changed_unheard_is_saved(hub: Hub, visit: Visit, sql: An
         await expect(page.locator(".chip")).to_have_text("08:00–12:00", timeout=PATIENCE)
 
 
+async def test_what_another_changed_is_not_taken_back_by_saving_anew(
+    hub: Hub, visit: Visit, sql: Any
+) -> None:
+    dialog = await _week(hub, visit, sql, 1)
+    page = visit.page
+    visit.refusals.add(412)
+    async with page.expect_response("**/availability/patterns/*"):
+        await page.locator(".chip").click()
+    await sql.execute("UPDATE availability_patterns SET start_time = '10:00'")
+    await dialog.get_by_label("To").fill("13:00")
+    save = dialog.get_by_role("button", name="Save")
+    await save.click()
+    await expect(dialog.locator(".form-fault")).to_contain_text("changed", timeout=PATIENCE)
+    await save.click()
+    await _saves(page)
+    assert [tuple(row) for row in await sql.fetch(_PATTERNS)] == [(3, "10:00:00", "13:00:00")]
+
+
 async def test_a_flight_changed_unheard_is_saved(hub: Hub, visit: Visit, sql: Any) -> None:
     key = await book(sql, at="now() + interval '2 hours'", minutes=60)
     await visit.sign_in(hub.url, INSTRUCTOR, "#/day")

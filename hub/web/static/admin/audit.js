@@ -56,6 +56,7 @@ class Audit {
     for (const kind of ["keys", "devices", "flights"]) this[kind] = new Map();
     this.told = new Map(); // by its id: a row as an entry of it has it whole
     this.past = new Map(); // by a row's id: its entries, oldest first
+    this.sought = new Map(); // by a row's id: the entry's moment for which they were read
     this.asking = new Set();
     this.named = new Map(); // of these, and "users": asked for or read
     ctx.link.on((link) => link.live && this.read?.loaded && this._names(), ctx.signal);
@@ -223,7 +224,7 @@ class Audit {
     if (metadata?.row) return metadata.row;
     if (!ASKED.has(type)) return this.told.get(of);
     const past = this.past.get(of) ?? [];
-    if (this.listed && !(past.at(-1)?.created_at >= at)) this._ask(type, of);
+    if (this.listed && !(this.sought.get(of) >= at)) this._ask(type, of, at);
     let row = null;
     for (const one of past) {
       if (one.id === id) break;
@@ -233,12 +234,13 @@ class Audit {
     return row;
   }
 
-  async _ask(type, of) {
+  async _ask(type, of, at) {
     if (this.asking.has(of) || this.asking.size === AT_ONCE) return;
     this.asking.add(of);
     try {
       const { body } = await this.ctx.api.get("/audit", { entity_type: type, entity_id: of, limit: 100 }, { signal: this.ctx.signal });
       this.past.set(of, body.items.reverse());
+      this.sought.set(of, at); // whatever there was: it is not asked for again
       this.asking.delete(of);
       this.draw();
     } catch {

@@ -95,9 +95,8 @@ export function flightItems(row, { ctx, roster, known, isNew }) {
   const two = [person("student_id", "STUDENT", roster, row), person("instructor_id", "INSTRUCTOR", roster, row)];
   const people = () => two.map(({ input }) => [input.value, input.selectedOptions[0]?.textContent]).filter(([id]) => id);
   const chosen = [...two, minutes].map((one) => one.input);
-  const before = [time, ...two, minutes].map((one) => one.typed());
   const mind = caution(ctx, time.input, [...controls, ...chosen], () => {
-    const [moved, ...others] = [time, ...two, minutes].map((one, place) => isNew || one.typed() !== before[place]);
+    const [moved, ...others] = [time, ...two, minutes].map((one) => isNew || one.typed() !== one.first);
     return at() !== null && (moved || others.includes(true)) ? { at: at(), moved, minutes: minutes.read(), people: people() } : null;
   });
   return [

@@ -96,11 +96,17 @@ export class Reading {
 
 /** A dialog that goes with its panel; → close(). */
 export function open(ctx, title, element, { wide = false, onclose = () => {} } = {}) {
-  const close = dialog(title, element, { onclose });
+  const leave = () => box.open && close();
+  const close = dialog(title, element, {
+    onclose() {
+      ctx.signal.removeEventListener("abort", leave);
+      onclose();
+    },
+  });
   const box = element.closest("dialog");
   if (wide) box.classList.add("is-wide");
-  ctx.signal.addEventListener("abort", () => box.open && close(), { once: true });
-  return () => box.open && close();
+  ctx.signal.addEventListener("abort", leave);
+  return leave;
 }
 
 /** Do `work` with `control` busy; what is refused is told in a message. Resolves with whether it was done and is still wanted here. */

@@ -132,9 +132,14 @@ class Users {
       if (acted) throw new Error(W.hasActed(name));
       const text = W.deleteText(flights.flat().length, flights.flat().filter((one) => LIVE.has(one.status)).length, flights.some((these) => these.more));
       if (!(await ctx.confirm({ title: W.deleteTitle(name), text, yes: W.deleteYes, danger: true }))) return;
-      await ctx.api.delete(`/users/${row.id}`, { match: control.version() });
+      const changed = await ctx.api.delete(`/users/${row.id}`, { match: control.version() }).then(() => false, (error) => {
+        if (error.status !== 412) throw error;
+        return true;
+      });
       control.close();
-      ctx.toast(W.deleted(name), { kind: "good", sign: "trash" });
+      // What the form was opened on is no more: it is to be opened on what there is.
+      if (changed) ctx.toast(W.notDone, { kind: "bad", text: W.changedElsewhere });
+      else ctx.toast(W.deleted(name), { kind: "good", sign: "trash" });
       await this.read.again();
     });
   }

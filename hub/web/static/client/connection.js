@@ -138,7 +138,7 @@ export class Connection {
     if (turn !== this.#turn) return false;
     if (this.#tabs && this.#subject !== who) this.#leaveTabs();
     this.#subject = who;
-    const leads = await this.#enter(who);
+    const leads = await this.#enter(who, turn);
     if (turn !== this.#turn) return false;
     if (!leads) {
       this.via = "tab";
@@ -148,11 +148,12 @@ export class Connection {
     return leads;
   }
 
-  async #enter(who) {
+  async #enter(who, turn) {
     try {
       this.#tabs ??= new Tabs(who, this.#fellows());
       return await this.#tabs.enter();
     } catch {
+      if (turn !== this.#turn) return false;
       // A browser that keeps nothing for a site lets its tabs have nothing in common: this one has its own line.
       this.#alone = true;
       this.#leaveTabs();

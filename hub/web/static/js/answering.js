@@ -151,9 +151,14 @@ export class Answering {
       // No answer is no refusal: what is stored tells whether it arrived.
       const found = lost && (await ctx.api.get(`/bookings/${id}/options`, {}, { signal: AbortSignal.timeout(PATIENCE) }).catch(() => null));
       done();
-      if (elsewhere()) return;
+      const arrived = found && stored(found.body.mine, said);
+      if (elsewhere()) {
+        // Nobody sees the place where it would stand.
+        if (!arrived) ctx.toast(SAY.notSent, { kind: "bad", text: error.message });
+        return;
+      }
       if (lost) this.etag = null;
-      if (found && stored(found.body.mine, said)) this._arrived(said);
+      if (arrived) this._arrived(said);
       else {
         page.told = before;
         this.dirty = !said.none_work;

@@ -9,6 +9,7 @@ import { EDIT } from "./words/editing.js";
 
 const PAUSE = 300; // ms without a key
 const MINUTE = 60_000;
+const LAST = 8.64e15; // ms: no moment is later (ECMA-262, 21.4.1.1)
 
 /**
  * The line for the field of `input`, as an element. `asked()` gives what is typed: {at, moved, minutes, people, pair},
@@ -39,13 +40,13 @@ export function caution(ctx, input, controls, asked) {
 async function minded({ api, clock, signal }, { at, moved, minutes, people, pair = null }) {
   if (moved && at < clock.now()) return EDIT.past;
   const until = at + minutes * MINUTE;
-  if (!(until > at)) return "";
+  if (!(until > at && until < LAST)) return "";
   const span = { from: new Date(at).toISOString(), to: new Date(until).toISOString() };
   const whole = (windows) => windows.some((one) => Date.parse(one.from) <= at && until <= Date.parse(one.to));
   const free = (path, query = {}) => api.get(path, { ...span, ...query }, { signal }).then(({ body }) => whole(body.windows ?? body.slots), () => true);
-  const found = await Promise.all(people.map(async ([id, name]) => ((await free(`/availability/${id}`)) ? "" : name)));
+  const found = await Promise.all(people.map(async ([id, name]) => ((await free(`/availability/${id}`, pair ? { subtract: "bookings" } : {})) ? "" : name)));
   const away = found.filter(Boolean);
-  if (away.length) return EDIT.away(away);
+  if (away.length) return pair ? EDIT.taken(away[0]) : EDIT.away(away);
   if (!pair) return "";
   const { name, ...two } = pair;
   return (await free("/availability/common", { ...two, duration: minutes })) ? "" : EDIT.taken(name);

@@ -42,8 +42,14 @@ export function departure(value, now, show) {
   const typed = () => input.dispatchEvent(new Event("input"));
   const read = () => {
     const is = found();
-    if (is === null) return `${day.input.value}T${input.value}`; // for the hub to say so
-    if (is.length === 0) throw new Problem(422, { errors: [{ pointer: "/scheduled_datetime", detail: lacks() }] });
+    // Nothing typed is for the hub to refuse, with all else that is missing.
+    if (is === null && input.value.trim() === "") return `${day.input.value}T`;
+    if (is === null && dayOf(day.input.value) === null) {
+      day.fault(EDIT.noDate);
+      day.input.focus();
+      throw new Error("");
+    }
+    if (!is?.length) throw new Problem(422, { errors: [{ pointer: "/scheduled_datetime", detail: is ? lacks() : EDIT.noTime }] });
     const at = is.length === 2 ? Number(which.input.value) : is[0];
     return new Date(at).toISOString().replace(".000Z", "Z");
   };
@@ -77,7 +83,7 @@ export function departure(value, now, show) {
   // that is pressed.
   const { fault } = time;
   time.fault = (text) => fault(text || (input.value.replace(/\D/g, "").length === 4 ? lacks() : ""));
-  for (const one of [day.input, input]) one.addEventListener("input", () => (time.fault(""), settle()));
+  for (const one of [day.input, input]) one.addEventListener("input", () => (day.fault(""), time.fault(""), settle()));
   which.input.addEventListener("change", settle);
   settle();
   time.typed = () => [day.input.value, input.value, which.input.value].join("\n");

@@ -104,7 +104,7 @@ export class Saving {
       touched.length ? h("p", {}, EDIT.clashWays) : "",
       h("div", { class: "clash-foot" },
         h("button", { type: "button", class: "button", onclick: () => (this._take(found), this.items[0].input.focus()) }, EDIT.takeTheirs),
-        h("button", { type: "button", class: "button is-first", "data-edit": true, onclick: () => (this._take(found, [...new Set([...touched, ...this.touched])]), this.form.send()) }, icon("check"), EDIT.saveMine)),
+        h("button", { type: "button", class: "button is-first", "data-edit": true, onclick: () => (this._take(found, [...new Set([...touched, ...this.touched])]), this.form.button.focus(), this.form.send()) }, icon("check"), EDIT.saveMine)),
     );
     this._stand(true);
     this.box.focus();

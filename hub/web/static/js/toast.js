@@ -71,7 +71,7 @@ function arrange() {
   const first = front();
   for (const one of there) {
     // Seen from now on, it has its time from now on.
-    if (one === first && !one.dataset.front) one.wait();
+    if (one === first && one.dataset.front === undefined) one.wait();
     setAttribute(one, "data-front", one === first);
     setText(one.more, there[1] ? DAY.others(there.length - 1) : "");
   }

@@ -65,7 +65,7 @@ export const date = (at) => DATE.format(at);
 export const shortDate = (at) => SHORT_DATE.format(at);
 export const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-const CALENDAR = new Intl.DateTimeFormat(LOCALE, { month: "short", day: "numeric", timeZone: "UTC" });
+const CALENDAR = format({ month: "short", day: "numeric", timeZone: "UTC" });
 /** A date of the calendar (a Date at its midnight in UTC), whatever zone the reader is in: "Nov 23". */
 export const calendarDate = (date) => CALENDAR.format(date);
 export const zoneOf = (name, at) =>

@@ -204,7 +204,7 @@ class Availability {
   // ── editing ─────────────────────────────────────────────────────────────────────────────────
 
   edit(kind, shown) {
-    const form = { kind, row: { ...shown } };
+    const form = { kind, row: { ...shown }, was: { ...shown } };
     this._open(form);
     hoursForm(kind, form.row, {
       save: (values, close) => this.save(form, values, close),
@@ -220,8 +220,8 @@ class Availability {
     const path = `/availability/${kind}s`;
     const match = await this._match(form);
     // What another program wrote may be more than a field takes: what was not touched is not sent.
-    const changed = Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== row[name]));
-    const hoped = { ...row, ...values, id: row.id ?? `new-${performance.now()}`, pending: true };
+    const changed = Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== form.was[name]));
+    const hoped = { ...row, ...(row.id ? changed : values), id: row.id ?? `new-${performance.now()}`, pending: true };
     if (!row.id) await this._hope(form, hoped.id, hoped, async () => (await api.post(path, values)).body);
     else if (Object.keys(changed).length) {
       form.sent = { ...row, ...changed };
@@ -248,7 +248,11 @@ class Availability {
     if (!row.id) return null;
     const { etag, body: found } = await form.opened.catch(() => (this._open(form), form.opened));
     const same = (one) => one && Object.keys(found).every((name) => name === "updated_at" || String(found[name]) === String(one[name]));
-    const known = same(row) || same(form.sent); // this form's own, of which no answer came
+    const own = same(form.sent); // of which no answer came
+    if (own) form.was = { ...found };
+    // What was refused as changed need not be refused again for that.
+    const known = own || same(row) || form.told;
+    form.told = false;
     Object.assign(row, found);
     if (known) return etag;
     this.read();
@@ -279,6 +283,7 @@ class Availability {
     } catch (error) {
       put(was);
       this.outdated = true;
+      form.told = error.status === 412;
       this._open(form);
       throw error;
     } finally {

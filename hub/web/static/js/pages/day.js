@@ -151,7 +151,7 @@ class Day {
   async edit(row) {
     const { picture } = this;
     const { edit } = await import("../flight-edit.js").catch((error) => ({ edit: () => this.ctx.toast(this.ctx.lost(error, () => {}), { kind: "bad" }) }));
-    edit(this.ctx, row, (hoped) => picture.hope(row.id, hoped));
+    if (!this.ctx.signal.aborted) edit(this.ctx, row, (hoped) => picture.hope(row.id, hoped));
   }
 
   shape(name) {

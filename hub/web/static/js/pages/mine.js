@@ -261,6 +261,7 @@ class Mine {
   async edit(row) {
     const { ctx, picture } = this;
     const { edit } = await import("../flight-edit.js").catch((error) => ({ edit: () => ctx.toast(ctx.lost(error, () => {}), { kind: "bad" }) }));
+    if (ctx.signal.aborted) return;
     if (this.past.rows?.has(row.id)) this.past.edit(edit, row);
     else edit(ctx, row, (hoped) => picture.hope(row.id, hoped));
   }

@@ -18,6 +18,8 @@ export const EDIT = {
   past: "This is in the past.",
   you: "You",
   away: (names) => `${names.join(" and ")} ${names.length > 1 || names[0] === "You" ? "are" : "is"} not available then.`,
-  taken: (name) => `${name} is not available then, or has another flight.`,
+  taken: (name) => (name === "You" ? "You are not available then, or have another flight." : `${name} is not available then, or has another flight.`),
+  noTime: "This is no time of day. Write it as in 14:05.",
+  noDate: "This is no date.",
   gone: "It is gone: somebody deleted it meanwhile.",
 };
