@@ -184,11 +184,11 @@ async def test_the_trail_says_who_changed_what_from_what_to_what(
     )
     await visit.sign_in(hub.url, ADMIN, "#/admin/audit")
     page = visit.page
-    await expect(page.locator(".entry")).to_have_count(40, timeout=PATIENCE)
+    await expect(page.locator(".entry")).to_have_count(30, timeout=PATIENCE)
     await page.get_by_role("button", name="Show older").click()
-    await expect(page.locator(".entry")).not_to_have_count(40, timeout=PATIENCE)
+    await expect(page.locator(".entry")).not_to_have_count(30, timeout=PATIENCE)
     seen = await page.locator(".entry").count()
-    assert seen > 60
+    assert seen > 30
     ids = await page.locator(".entry").evaluate_all("all => all.map((one) => one.dataset.key)")
     assert len(set(ids)) == len(ids)
 
@@ -234,7 +234,7 @@ async def test_a_past_that_is_not_there_is_asked_for_once(hub: Hub, visit: Visit
     page = visit.page
     await page.route("**/audit?*entity_id=*", nothing)
     await visit.sign_in(hub.url, ADMIN, "#/admin/audit")
-    await expect(page.locator(".entry")).to_have_count(40, timeout=PATIENCE)
+    await expect(page.locator(".entry")).to_have_count(30, timeout=PATIENCE)
     await page.wait_for_load_state("networkidle")
     assert asked
     assert len(asked) == len(set(asked))

@@ -140,7 +140,7 @@ class Audit {
     const at = (day, days) => new Date(midnight(dayOf(day), days)).toISOString();
     if (dayOf(from ?? "") !== null) query.from = at(from, 0);
     if (dayOf(to ?? "") !== null) query.to = at(to, 1);
-    const answer = await this.ctx.api.get("/audit", { ...query, limit: 40 }, { signal });
+    const answer = await this.ctx.api.get("/audit", { ...query, limit: 30 }, { signal });
     this._names();
     if (asked !== this.asked) return this._first(signal);
     this.older = [];
