@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import Any
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 from running import Hub
 from visiting import PATIENCE, STUDENT, Visit, person
 
@@ -18,6 +18,14 @@ def _hours(who: str, day: int, start: str, end: str) -> str:
 
 async def _alone(sql: Any) -> None:
     await sql.execute("DELETE FROM availability_patterns; DELETE FROM availability_overrides")
+
+
+async def _wednesday(hub: Hub, visit: Visit, sql: Any) -> Page:
+    """The week of a student who said only that they can fly on Wednesday mornings."""
+    await _alone(sql)
+    await sql.execute(_hours(STUDENT, 3, "09:00", "12:00"))
+    await visit.sign_in(hub.url, STUDENT, "#/availability")
+    return visit.page
 
 
 async def test_weekly_hours_and_an_exception(hub: Hub, visit: Visit, sql: Any) -> None:
@@ -96,10 +104,7 @@ async def test_weekly_hours_and_an_exception(hub: Hub, visit: Visit, sql: Any) -
 async def test_what_somebody_changed_meanwhile_is_not_overwritten(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    await _alone(sql)
-    await sql.execute(_hours(STUDENT, 3, "09:00", "12:00"))
-    await visit.sign_in(hub.url, STUDENT, "#/availability")
-    page = visit.page
+    page = await _wednesday(hub, visit, sql)
     visit.refusals.add(412)
     await page.locator(".chip").click()
     # Another program changes it while the form is open.
@@ -185,10 +190,7 @@ async def test_what_is_saved_before_anything_could_be_read_is_saved(
 async def test_a_save_that_fails_behind_a_closed_form_is_told_and_takes_back_itself_alone(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    await _alone(sql)
-    await sql.execute(_hours(STUDENT, 3, "09:00", "12:00"))
-    await visit.sign_in(hub.url, STUDENT, "#/availability")
-    page = visit.page
+    page = await _wednesday(hub, visit, sql)
     visit.refusals.add(500)
     release = asyncio.Event()
 
@@ -262,10 +264,7 @@ async def test_a_week_that_could_not_be_read_again_is_said_to_be_old(
 async def test_an_older_read_does_not_land_over_a_newer_one(
     hub: Hub, visit: Visit, sql: Any
 ) -> None:
-    await _alone(sql)
-    await sql.execute(_hours(STUDENT, 3, "09:00", "12:00"))
-    await visit.sign_in(hub.url, STUDENT, "#/availability")
-    page = visit.page
+    page = await _wednesday(hub, visit, sql)
     await expect(page.locator(".chip")).to_have_text("09:00–12:00", timeout=PATIENCE)
     read, release = asyncio.Event(), asyncio.Event()
 

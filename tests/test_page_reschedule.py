@@ -7,19 +7,22 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Route, expect
 from running import Hub
-from visiting import INSTRUCTOR, PATIENCE, PHONE, STUDENT, Visit, Visitors, book, offer, still
+from visiting import (
+    INSTRUCTOR,
+    PATIENCE,
+    PHONE,
+    STUDENT,
+    Visit,
+    Visitors,
+    book,
+    offer,
+    stand,
+    still,
+)
 
 _SOON = "now() + interval '30 hours'"
-
-
-async def _are(page: Page, *ids: str) -> None:
-    """Wait until the options stand in this order."""
-    options = page.locator(".option")
-    await expect(options).to_have_count(len(ids), timeout=PATIENCE)
-    for place, id in enumerate(ids):
-        await expect(options.nth(place)).to_have_attribute("data-key", id, timeout=PATIENCE)
 
 
 async def _one(hub: Hub, visit: Visit, sql: Any) -> tuple[str, list[str]]:
@@ -96,7 +99,7 @@ async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
     await page.keyboard.press("Enter")
     await expect(page.locator(".page h1")).to_have_text("Choose a new time")
     await expect(page.locator(".option")).to_have_count(3)
-    await _are(page, best, fair, poor)
+    await stand(page, best, fair, poor)
     first = page.locator(f'[data-key="{best}"]')
     await expect(first).to_contain_text("VFR")
     await expect(first).to_contain_text("93% confidence (high)")
@@ -112,7 +115,7 @@ async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
             break
     await page.keyboard.press("ArrowUp")
     await page.keyboard.press("ArrowUp")
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await expect(page.locator(".page [role=status].unseen")).to_contain_text("1st choice")
     grip = page.locator(f'[data-key="{poor}"] .grip')
     await expect(grip).to_be_focused()
@@ -129,12 +132,12 @@ async def test_three_are_ranked_by_keyboard_alone_and_the_other_sees_only_that(
 
     other = instructor.page.locator(".other")
     await expect(other).to_contain_text("Jonah Bright has answered.", timeout=PATIENCE)
-    await _are(instructor.page, best, fair, poor)  # never the other's ranks
+    await stand(instructor.page, best, fair, poor)  # never the other's ranks
 
     # Replaced by buttons, with one impossible.
     await page.get_by_role("button", name="Move down").first.click()
     await page.locator(f'[data-key="{fair}"] .away-button').click()
-    await _are(page, best, poor, fair)
+    await stand(page, best, poor, fair)
     await expect(page.locator(".sent")).to_contain_text("Changed, not sent yet")
     await page.get_by_role("button", name="Replace my choice").click()
     await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
@@ -174,7 +177,7 @@ async def test_an_option_is_dragged_by_a_finger_on_a_phone(
     for step in range(1, 11):
         await page.mouse.move(x, y + (target["y"] + target["height"] * 0.7 - y) * step / 10)
     await page.mouse.up()
-    await _are(page, fair, poor, best)
+    await stand(page, fair, poor, best)
     await expect(page.locator(f'[data-key="{best}"]')).to_contain_text("3rd choice")
 
 
@@ -206,7 +209,7 @@ async def test_an_option_is_dragged_by_touch_on_a_small_screen(
         await page.wait_for_timeout(16)
     await touch("touchEnd")
     await session.detach()
-    await _are(page, fair, best, poor)
+    await stand(page, fair, best, poor)
     assert await page.evaluate("scrollY") == before
     await expect(page.locator(".is-dragged")).to_have_count(0)
     await expect(page.locator(f'[data-key="{best}"]')).to_contain_text("2nd choice")
@@ -316,7 +319,7 @@ async def test_a_refusal_is_said_at_the_option_and_nothing_is_lost(
     fault = page.locator(f'[data-key="{best}"] .form-fault')
     await expect(fault).to_have_text("This one is not an option of this booking.", timeout=PATIENCE)
     await expect(page.locator(".answer-foot .form-fault")).to_contain_text("Not sent.")
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await page.unroute("**/preferences")
     await page.get_by_role("button", name="Send my choice").click()
     said = await _until_said(sql, key, STUDENT)
@@ -448,7 +451,7 @@ async def test_an_option_that_is_withdrawn_gives_the_focus_to_the_heading(
     page = visit.page
     await page.locator(f'[data-key="{best}"] .grip').focus()
     await sql.execute("DELETE FROM reschedule_options WHERE id = $1::text::uuid", best)
-    await _are(page, fair, poor)
+    await stand(page, fair, poor)
     await expect(page.locator(".page h1")).to_be_focused()
 
 
@@ -549,7 +552,7 @@ async def test_an_answer_that_never_arrived_is_not_sent(hub: Hub, visit: Visit, 
     await page.get_by_role("button", name="Send my choice").click()
     fault = page.locator(".answer-foot .form-fault")
     await expect(fault).to_contain_text("Not sent. The hub could not be reached.", timeout=PATIENCE)
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await page.unroute("**/preferences")
     await page.get_by_role("button", name="Send my choice").click()
     assert (await _until_said(sql, key, STUDENT))["option1_id"] == poor

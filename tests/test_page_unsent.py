@@ -5,20 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 from running import Hub
-from visiting import INSTRUCTOR, PATIENCE, STUDENT, Visit, book, offer
+from visiting import INSTRUCTOR, PATIENCE, STUDENT, Visit, book, offer, stand
 
 KEPT = "sessionStorage.getItem('hub.unsent')"
 BEFORE = "this is the order you made before"
-
-
-async def _are(page: Page, *ids: str) -> None:
-    """Wait until the options stand in this order."""
-    options = page.locator(".option")
-    await expect(options).to_have_count(len(ids), timeout=PATIENCE)
-    for place, id in enumerate(ids):
-        await expect(options.nth(place)).to_have_attribute("data-key", id, timeout=PATIENCE)
 
 
 async def _ranked(hub: Hub, visit: Visit, sql: Any) -> tuple[str, list[str]]:
@@ -27,11 +19,11 @@ async def _ranked(hub: Hub, visit: Visit, sql: Any) -> tuple[str, list[str]]:
     best, fair, poor = await offer(sql, key)
     await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
     page = visit.page
-    await _are(page, best, fair, poor)
+    await stand(page, best, fair, poor)
     await expect(page.locator(".sent")).to_have_text("")
     await page.locator(f'[data-key="{poor}"] .grip').press("Home")
     await page.locator(f'[data-key="{fair}"] .away-button').click()
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await expect(page.locator(".sent")).to_have_text("Not sent yet")
     return key, [best, fair, poor]
 
@@ -49,13 +41,13 @@ async def test_it_is_there_again_until_it_is_sent(hub: Hub, visit: Visit, sql: A
     before = page.get_by_text(BEFORE).locator("visible=true")
     await expect(before).to_have_count(0)
     await _again(visit, key)
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await expect(page.locator(f'[data-key="{fair}"]')).to_have_attribute("data-rank", "away")
     await expect(page.locator(".restored")).to_contain_text("Not sent yet")
     await expect(page.locator(".page [role=status].unseen")).to_contain_text("Not sent yet")
     await page.reload()
     await visit.says("Live")
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await expect(page.locator(".restored")).to_be_visible()
     await expect(page.locator(".sent")).to_have_text("Not sent yet")
     await page.get_by_role("button", name="Send my choice").click()
@@ -64,7 +56,7 @@ async def test_it_is_there_again_until_it_is_sent(hub: Hub, visit: Visit, sql: A
     assert await page.evaluate(KEPT) is None
     await page.reload()
     await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await expect(page.locator(".restored")).to_be_hidden()
 
 
@@ -77,7 +69,7 @@ async def test_what_was_changed_of_a_sent_one_is_kept_and_said(
     await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)
     await page.locator(f'[data-key="{best}"] .grip').press("Home")
     await page.reload()
-    await _are(page, best, poor, fair)
+    await stand(page, best, poor, fair)
     await expect(page.locator(".sent")).to_have_text("Changed, not sent yet", timeout=PATIENCE)
     # What was said elsewhere since is newer than it.
     await sql.execute(
@@ -87,7 +79,7 @@ async def test_what_was_changed_of_a_sent_one_is_kept_and_said(
     )
     await page.goto("about:blank")
     await page.goto(f"{hub.url}/#/reschedule/{key}")
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await expect(page.locator(".sent")).to_contain_text("Sent")
 
 
@@ -100,7 +92,7 @@ async def test_it_is_nobody_elses_who_signs_in_in_the_same_tab(
         await page.locator("#me").click()
         await page.get_by_role("button", name="Sign out").click()
         await visit.sign_in(hub.url, email, f"#/reschedule/{key}")
-        await _are(page, best, fair, poor)
+        await stand(page, best, fair, poor)
         await expect(page.locator(".lead")).to_contain_text("with", timeout=PATIENCE)
         await expect(page.locator(".restored")).to_be_hidden()
         await expect(page.locator(".sent")).to_have_text("")
@@ -115,7 +107,7 @@ async def test_the_same_person_who_signs_in_anew_has_it_still(
     await page.locator("#me").click()
     await page.get_by_role("button", name="Sign out").click()
     await visit.sign_in(hub.url, STUDENT, f"#/reschedule/{key}")
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await expect(page.locator(".restored")).to_be_visible()
 
 
@@ -126,7 +118,7 @@ async def test_other_times_are_another_offer(hub: Hub, visit: Visit, sql: Any) -
     await expect(page.locator('[data-page="mine"] h1')).to_be_visible(timeout=PATIENCE)
     await sql.execute("DELETE FROM reschedule_options WHERE id = $1::text::uuid", fair)
     await visit.go(f"reschedule/{key}")
-    await _are(page, best, poor)
+    await stand(page, best, poor)
     await expect(page.locator(".lead")).to_contain_text("with", timeout=PATIENCE)
     await expect(page.locator(".restored")).to_be_hidden()
     assert await page.evaluate(KEPT) is None
@@ -145,7 +137,7 @@ async def test_what_can_no_longer_be_sent_is_not_shown_as_a_ranking(
     else:
         await sql.execute("UPDATE bookings SET status = 'CANCELLED' WHERE id = $1::text::uuid", key)
     await expect(page.get_by_role("button", name="Send my choice")).to_be_hidden(timeout=PATIENCE)
-    await _are(page, best, fair, poor)
+    await stand(page, best, fair, poor)
     await expect(page.locator('.option[data-rank="away"]')).to_have_count(0)
     assert await page.evaluate(KEPT) is None
 
@@ -165,10 +157,10 @@ async def test_where_the_browser_keeps_nothing_it_lives_as_long_as_the_page(
     )
     key, (best, fair, poor) = await _ranked(hub, visit, sql)
     await _again(visit, key)
-    await _are(page, poor, best, fair)
+    await stand(page, poor, best, fair)
     await expect(page.locator(".restored")).to_contain_text(BEFORE)
     await page.reload()
-    await _are(page, best, fair, poor)
+    await stand(page, best, fair, poor)
     await expect(page.locator(".restored")).to_be_hidden()
     await page.get_by_role("button", name="Send my choice").click()
     await expect(page.locator(".sent")).to_contain_text("Sent", timeout=PATIENCE)

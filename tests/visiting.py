@@ -313,6 +313,14 @@ def _forecast(category: str, words: str) -> str:
     return orjson.dumps(told).decode()
 
 
+async def stand(page: Page, *ids: str) -> None:
+    """Wait until the options stand in this order."""
+    options = page.locator(".option")
+    await expect(options).to_have_count(len(ids), timeout=PATIENCE)
+    for place, id in enumerate(ids):
+        await expect(options.nth(place)).to_have_attribute("data-key", id, timeout=PATIENCE)
+
+
 async def offer(sql: Any, key: str, *, deadline: str = "now() + interval '5 hours'") -> list[str]:
     """Offer three times for a flight, as the rescheduling AI would; their ids, best first."""
     await status(sql, key, "AT_RISK")

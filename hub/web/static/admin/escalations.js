@@ -7,7 +7,7 @@ import { confidence, forecast } from "../js/forecast.js";
 import { clear, flash, h, icon, keyed, setAttribute, setIcon, setText } from "../js/dom.js";
 import { Picture } from "../js/picture.js";
 import { countdown, route, tail } from "../js/words.js";
-import { act, button, drawing, head, standIn } from "./parts.js";
+import { button, drawing, head, standIn } from "./parts.js";
 import { MENU, W, capital, when } from "./words.js";
 
 const AGAIN = 5000; // ms until what could not be read is asked for again

@@ -17,9 +17,11 @@ export const EDIT = {
   skipped: (clock, day) => `The clocks skip this hour: there is no ${clock} on ${day}.`,
   past: "This is in the past.",
   you: "You",
-  away: (names) => `${names.join(" and ")} ${names.length > 1 || names[0] === "You" ? "are" : "is"} not available then.`,
-  taken: (name) => (name === "You" ? "You are not available then, or have another flight." : `${name} is not available then, or has another flight.`),
+  away: (names) => `${absent(names)}.`,
+  taken: (name) => `${absent([name])}, or ${name === EDIT.you ? "have" : "has"} another flight.`,
   noTime: "This is no time of day. Write it as in 14:05.",
   noDate: "This is no date.",
   gone: "It is gone: somebody deleted it meanwhile.",
 };
+
+const absent = (names) => `${names.join(" and ")} ${names.length > 1 || names[0] === EDIT.you ? "are" : "is"} not available then`;
